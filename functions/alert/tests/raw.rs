@@ -280,6 +280,18 @@ fn other_services_of_aws_have_words(
     assert!(!notice.name.is_empty() && !notice.message.next.is_empty());
 }
 
+/// No such event is documented; if one comes, it has words.
+#[test]
+fn a_failover_of_a_cache_has_words() {
+    let mut event: Value = serde_json::from_str(&text("cache-updated")).unwrap();
+    event["detail"]["Message"] = "Failover to replica node sessions-002 completed".into();
+    let notice = parse_record(&event.to_string(), "lamplighter", now())
+        .unwrap()
+        .unwrap();
+    assert_eq!(notice.message.title, "failover");
+    assert!(notice.message.why.contains("sessions-002"));
+}
+
 #[test]
 fn routine_changes_of_a_cache_are_no_notification() {
     assert!(sample("cache-updated").is_none());

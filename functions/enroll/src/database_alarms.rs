@@ -11,7 +11,7 @@ use crate::connection_limit::max_connections;
 use crate::policy::Policy;
 
 /// Threshold of free storage, as a share of an instance's allocated storage.
-pub const FREE_STORAGE_SHARE: f64 = 0.1;
+const FREE_STORAGE_SHARE: f64 = 0.1;
 /// Threshold of connections, as a share of the engine's default maximum.
 pub const CONNECTIONS_SHARE: f64 = 0.8;
 const GIB: f64 = 1_073_741_824.0;

@@ -103,7 +103,10 @@ impl Operation for Enroll {
     fn needs_requeue(context: TargetContext<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
         match &observed.subject {
             Subject::Application { .. } => !context.event.is_sweep() || !plan.steps.is_empty(),
-            _ => alarm_incidents::needs_follow_up(observed, context.state),
+            Subject::Service { .. }
+            | Subject::Database(_)
+            | Subject::Topic { .. }
+            | Subject::Gone => alarm_incidents::needs_follow_up(observed, context.state),
         }
     }
 

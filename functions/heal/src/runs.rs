@@ -47,19 +47,15 @@ pub async fn observe_family<C: Reads>(
     cloud: &C,
 ) -> Result<ObservedFamily, AwsError> {
     let event = &context.event;
-    let (cluster, refused, task) = match &event.detail {
-        Detail::TaskChange(change) => (
-            Some(cluster_name(&change.cluster_arn)),
-            None,
-            Some(change.task_arn.as_str()),
-        ),
-        Detail::RunFailure(failure) => (
-            Some(cluster_name(&failure.cluster)),
-            event.time.zip(Some(failure.describe())),
-            None,
-        ),
-        _ => (None, None, None),
-    };
+    let (mut cluster, mut refused, mut task) = (None, None, None);
+    if let Detail::TaskChange(change) = &event.detail {
+        cluster = Some(cluster_name(&change.cluster_arn));
+        task = Some(change.task_arn.as_str());
+    }
+    if let Detail::RunFailure(failure) = &event.detail {
+        cluster = Some(cluster_name(&failure.cluster));
+        refused = event.time.zip(Some(failure.describe()));
+    }
     let watched = &context.state.health.runs;
     let names: BTreeSet<&str> = watched.keys().map(String::as_str).chain(cluster).collect();
     let mut observed = ObservedFamily {
@@ -242,11 +238,8 @@ fn report_runs(
         return is_open.then(|| close(messages::runs_ignored_message(), state, key));
     }
     if runs.is_failing() {
-        // Without a new run there is nothing to add. A refused run may have been started by a retry since.
-        let is_refused = runs.refused.is_some() && runs.find_later_run().is_none();
-        let is_news = runs.last_failure.is_some() || is_refused;
-        return is_news
-            .then(|| messages::failed_run_message(runs, family).fires_until_resolved(key));
+        return messages::failed_run_message(runs, family)
+            .map(|message| message.fires_until_resolved(key));
     }
     let began = runs.last_success.filter(|_| is_open)?;
     // A refused run that a retry started was never notified.

@@ -345,15 +345,10 @@ fn a_function_that_is_killed_in_the_middle_of_a_step_takes_it_once() {
 #[test]
 fn a_scheduled_task_that_fails_is_told_until_a_later_one_succeeds() {
     let stack = Stack::start(&[]).unwrap();
+    stack
+        .call("ecs", "CreateCluster", json!({"clusterName": "shop"}))
+        .unwrap();
     let image = image("shop/web", "RC_1.0.0");
-    let web = NewService {
-        cluster: "shop",
-        name: "web",
-        image: &image,
-        architecture: "ARM64",
-        tags: &[],
-    };
-    create_service(&stack, &web);
     let definition = json!({
         "family": "nightly", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512",
         "containerDefinitions": [{"name": "job", "image": image, "essential": true,

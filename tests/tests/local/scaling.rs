@@ -16,8 +16,8 @@ const SCALED: [(&str, &str); 3] = [
     ("lamplighter:scale", "min=2 max=8 rps=10 cpu=80"),
 ];
 
-/// `shop/NAME` behind a load balancer, with two tasks and these tags; free again after its enrolment.
-fn service(stack: &Stack, name: &str, tags: &[(&str, &str)]) -> String {
+/// `shop/NAME` without tags.
+fn untagged(stack: &Stack, name: &str) -> String {
     let image = image("shop/web", "RC_1.0.0");
     let new = NewService {
         cluster: "shop",
@@ -26,7 +26,12 @@ fn service(stack: &Stack, name: &str, tags: &[(&str, &str)]) -> String {
         architecture: "ARM64",
         tags: &[],
     };
-    let arn = create_service(stack, &new);
+    create_service(stack, &new)
+}
+
+/// `shop/NAME` behind a load balancer, with two tasks and these tags; free again after its enrolment.
+fn service(stack: &Stack, name: &str, tags: &[(&str, &str)]) -> String {
+    let arn = untagged(stack, name);
     set_count(stack, name, 2);
     behind_balancer(stack, name);
     tag_service(stack, &arn, tags);
@@ -327,21 +332,8 @@ fn untagging_takes_the_alarms_away_and_leaves_those_of_others() {
 fn services_of_one_application_tagged_at_once_leave_no_dead_letter() {
     const COUNT: usize = 12;
     let stack = Stack::start(&[]).unwrap();
-    let image = image("shop/web", "RC_1.0.0");
     let names: Vec<String> = (0..COUNT).map(|n| format!("web-{n}")).collect();
-    let arns: Vec<String> = names
-        .iter()
-        .map(|name| {
-            let new = NewService {
-                cluster: "shop",
-                name,
-                image: &image,
-                architecture: "ARM64",
-                tags: &[],
-            };
-            create_service(&stack, &new)
-        })
-        .collect();
+    let arns: Vec<String> = names.iter().map(|name| untagged(&stack, name)).collect();
     for arn in &arns {
         tag_service(&stack, arn, &SCALED);
     }

@@ -7,8 +7,8 @@ use lamplighter::model::Arn;
 use lamplighter::notify::Message;
 use serde::Deserialize;
 
-use super::envelope::{AwsEvent, shorten_text};
-use super::translation::TranslatedEvent;
+use super::envelope::{AwsEvent, quote_reason};
+use super::translation::{TranslatedEvent, choose_name};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -27,8 +27,7 @@ struct CacheDetail {
 /// [`MalformedEvent`] if the event's detail cannot be parsed.
 pub fn translate_cache_event(event: &AwsEvent) -> Result<Option<TranslatedEvent>, MalformedEvent> {
     let detail: CacheDetail = event.parse_detail()?;
-    let text = shorten_text(&detail.message);
-    let is_failover = text.to_lowercase().contains("failover");
+    let is_failover = detail.message.to_lowercase().contains("failover");
     let (what, next) = match event.detail_type.as_str() {
         "Cache Limit Approaching" => (
             "limit nearly reached",
@@ -48,20 +47,12 @@ pub fn translate_cache_event(event: &AwsEvent) -> Result<Option<TranslatedEvent>
         ),
         _ => return Ok(None),
     };
-    let why = if text.is_empty() {
-        "ElastiCache gives no reason.".to_owned()
-    } else {
-        format!("ElastiCache: {text}")
-    };
     let target = Arn::new(detail.source_arn);
-    let name = if detail.source_identifier.is_empty() {
-        target.display_name()
-    } else {
-        detail.source_identifier
-    };
     Ok(Some(TranslatedEvent {
-        message: Message::warning(what).why(why).next(next),
-        name,
+        message: Message::warning(what)
+            .why(quote_reason("ElastiCache", &detail.message))
+            .next(next),
+        name: choose_name(detail.source_identifier, &target),
         target,
         app: None,
         link: None,

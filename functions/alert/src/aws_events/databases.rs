@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::envelope::{AwsEvent, shorten_text};
 use super::rds_events::{self, AvailabilityChange};
-use super::translation::{TranslatedEvent, message_with_severity};
+use super::translation::{TranslatedEvent, choose_name, message_with_severity};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -40,15 +40,10 @@ pub fn translate_rds_event(event: &AwsEvent) -> Result<Option<TranslatedEvent>, 
     };
     let message = build_message(&detail, severity);
     let target = Arn::new(detail.source_arn);
-    let name = if detail.source_identifier.is_empty() {
-        target.display_name()
-    } else {
-        detail.source_identifier
-    };
     Ok(Some(TranslatedEvent {
         message,
+        name: choose_name(detail.source_identifier, &target),
         target,
-        name,
         app: detail.tags.and_then(|mut tags| tags.remove(tag_keys::APP)),
         link: None,
     }))

@@ -74,3 +74,11 @@ pub fn shorten_text(text: &str) -> String {
     let words: Vec<&str> = plain.split_whitespace().collect();
     words.join(" ").chars().take(MAX_TEXT_CHARS).collect()
 }
+
+/// Quotes why something failed in the words of an AWS service, which may give no reason.
+pub fn quote_reason(service: &str, text: &str) -> String {
+    match shorten_text(text) {
+        text if text.is_empty() => format!("{service} gives no reason."),
+        text => format!("{service}: {text}"),
+    }
+}

@@ -5,7 +5,7 @@
 
 use lamplighter::MalformedEvent;
 use lamplighter::event::detail::deployment::CodeDeploymentChange;
-use lamplighter::event::detail::rds::BackupJob;
+use lamplighter::event::detail::rds::{BackupJob, describe_job_cause};
 use lamplighter::model::Arn;
 use lamplighter::notify::Message;
 use serde::Deserialize;
@@ -27,21 +27,14 @@ pub fn translate_backup_job(event: &AwsEvent) -> Result<Option<TranslatedEvent>,
         "no recovery point created - AWS Backup job {}",
         job.state.to_lowercase()
     ))
-    .why(shorten_text(&job.describe_cause()))
+    .why(describe_cause(Some(&job.status_message)))
     .next("Fix the cause, or start a job by hand. The backup plan retries at its next scheduled time.");
     let target = Arn::new(job.resource_arn);
     let page = format!(
         "home?region={}#/jobs/backup/details/{}",
         event.region, job.backup_job_id
     );
-    let link = console_page_link(event, &target, "backup", &page);
-    Ok(Some(TranslatedEvent {
-        message,
-        name: target.display_name(),
-        target,
-        app: None,
-        link: Some(link),
-    }))
+    Ok(Some(build_job_notification(event, message, target, &page)))
 }
 
 /// A job that copies a recovery point to another vault.
@@ -95,7 +88,7 @@ pub fn translate_copy_job(event: &AwsEvent) -> Result<Option<TranslatedEvent>, M
         job.state.to_lowercase()
     );
     let message = Message::warning(title)
-        .why(describe_job_cause(job.status_message.as_deref()))
+        .why(describe_cause(job.status_message.as_deref()))
         .next("Fix the cause, then copy the recovery point by hand. The backup plan copies the next one at its next scheduled time.");
     let target = first_arn([job.resource_arn, job.source_recovery_point_arn]);
     let page = format!("home?region={}#/jobs/copy/details/{}", event.region, job.id);
@@ -121,7 +114,7 @@ pub fn translate_restore_job(event: &AwsEvent) -> Result<Option<TranslatedEvent>
         job.status.to_lowercase()
     );
     let message = Message::warning(title)
-        .why(describe_job_cause(job.status_message.as_deref()))
+        .why(describe_cause(job.status_message.as_deref()))
         .next("Fix the cause, then start the restore again.");
     let target = first_arn([job.source_resource_arn, job.recovery_point_arn]);
     let page = format!(
@@ -140,12 +133,9 @@ fn first_arn(arns: [String; 2]) -> Arn {
     )
 }
 
-/// Describes why a job failed in one sentence. AWS's status message may stand in quotes.
-fn describe_job_cause(status_message: Option<&str>) -> String {
-    match status_message.unwrap_or_default().trim_matches('"') {
-        "" => "AWS Backup does not say why.".to_owned(),
-        text => format!("AWS Backup says: {}", shorten_text(text)),
-    }
+/// Describes why a job failed in one sentence.
+fn describe_cause(status_message: Option<&str>) -> String {
+    shorten_text(&describe_job_cause(status_message.unwrap_or_default()))
 }
 
 fn build_job_notification(

@@ -6,7 +6,7 @@ use lamplighter::MalformedEvent;
 use lamplighter::notify::Message;
 use serde::Deserialize;
 
-use super::envelope::{AwsEvent, shorten_text};
+use super::envelope::{AwsEvent, quote_reason};
 use super::translation::{TranslatedEvent, console_page_link};
 use crate::conditions::FAILED_PREFIX;
 
@@ -128,7 +128,7 @@ pub fn translate_launch(event: &AwsEvent) -> Result<TranslatedEvent, MalformedEv
 }
 
 fn failed_message(detail: &LaunchDetail) -> Message {
-    let text = shorten_text(detail.status_message.as_deref().unwrap_or_default());
+    let text = detail.status_message.as_deref().unwrap_or_default();
     let lower = text.to_lowercase();
     let reason = REASONS
         .iter()
@@ -139,14 +139,9 @@ fn failed_message(detail: &LaunchDetail) -> Message {
         .as_ref()
         .map_or(String::new(), |zone| format!(" in {zone}"));
     let name = reason.map_or("see the reason below", |reason| reason.name);
-    let why = if text.is_empty() {
-        "Auto Scaling gives no reason.".to_owned()
-    } else {
-        format!("Auto Scaling: {text}")
-    };
     Message::warning(format!("no instance launched{place} - {name}"))
         .action("Lamplighter changes no Auto Scaling group.")
-        .why(why)
+        .why(quote_reason("Auto Scaling", text))
         .next(
             reason.map_or("Look at the activity history of the group.", |reason| {
                 reason.advice

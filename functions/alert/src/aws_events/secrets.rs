@@ -4,7 +4,7 @@ use lamplighter::model::Arn;
 use lamplighter::notify::Message;
 use serde_json::Value;
 
-use super::envelope::{AwsEvent, shorten_text};
+use super::envelope::{AwsEvent, quote_reason};
 use super::translation::{TranslatedEvent, console_page_link};
 
 /// Translates a failed rotation of a secret; `None` for any other event.
@@ -31,12 +31,8 @@ pub fn translate_rotation_failure(event: &AwsEvent) -> Option<TranslatedEvent> {
 }
 
 fn rotation_failed_message(name: &str, region: &str, error: Option<&str>) -> Message {
-    let why = error.map_or_else(
-        || "Secrets Manager gives no reason.".to_owned(),
-        |error| format!("Secrets Manager: {}", shorten_text(error)),
-    );
     Message::warning("secret rotation failed - tasks keep the current value")
-        .why(why)
+        .why(quote_reason("Secrets Manager", error.unwrap_or_default()))
         .next(format!(
             "Fix the rotation function, then rotate the secret:\naws secretsmanager rotate-secret --region {region} --secret-id {name}"
         ))

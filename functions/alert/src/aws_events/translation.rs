@@ -38,6 +38,15 @@ impl TranslatedEvent {
     }
 }
 
+/// Returns the identifier that an event gives its target, or else the name in the target's ARN.
+pub fn choose_name(identifier: String, target: &Arn) -> String {
+    if identifier.is_empty() {
+        target.display_name()
+    } else {
+        identifier
+    }
+}
+
 pub fn message_with_severity(severity: Severity, title: String) -> Message {
     match severity {
         Severity::Info => Message::info(title),

@@ -8,26 +8,25 @@ use super::terms::format_time;
 use crate::observed_runs::ObservedRuns;
 use crate::observed_service::shorten_reason;
 
-/// Announces that a run failed, or did not start: `run failed at 03:12 UTC - exit 1 in container migrate`.
+/// Announces that a run failed, or did not start: `run failed at 03:12 UTC in cluster shop - exit 1 in container migrate`.
+/// Returns `None` without a new run, and for a refused run that a retry has started since.
 #[must_use]
-pub fn failed_run_message(runs: &ObservedRuns, family: &str) -> Message {
-    let stopped = runs.last_failure.as_ref().filter(|failure| {
-        match (&runs.refused, failure.task.stopped_at) {
-            (Some((refused, _)), Some(stopped)) => stopped > *refused,
-            (Some(_), None) => false,
-            (None, _) => true,
-        }
-    });
-    let message = match (stopped, &runs.refused) {
+pub fn failed_run_message(runs: &ObservedRuns, family: &str) -> Option<Message> {
+    let refused_at = runs.refused.as_ref().map(|(at, _)| *at);
+    let failure = runs
+        .last_failure
+        .as_ref()
+        .filter(|failure| refused_at.is_none() || failure.task.stopped_at > refused_at);
+    let message = match (failure, &runs.refused) {
         (Some(failure), _) => describe_failure(&failure.task, &runs.cluster)
-            .next(describe_next_step(&failure.task, runs, family))
             .why(format!(
                 "{}{}{}",
                 explain_failure(&failure.task),
                 describe_share(runs),
                 failure.evidence.render_text()
-            )),
-        (None, Some((at, reason))) => Message::warning(format!(
+            ))
+            .next(describe_next_step(&failure.task, runs, family)),
+        (None, Some((at, reason))) if runs.find_later_run().is_none() => Message::warning(format!(
             "run not started at {} in cluster {} - ECS refused it",
             format_time(*at),
             runs.cluster
@@ -37,9 +36,9 @@ pub fn failed_run_message(runs: &ObservedRuns, family: &str) -> Message {
             "Correct what ECS names, then start the run by hand:\n{}",
             run_command(runs, family)
         )),
-        (None, None) => Message::warning("run failed"),
+        (None, Some(_) | None) => return None,
     };
-    message.action("Lamplighter does not repeat the run: that may not be safe.")
+    Some(message.action("Lamplighter does not repeat the run: that may not be safe."))
 }
 
 fn describe_failure(task: &StoppedTask, cluster: &str) -> Message {

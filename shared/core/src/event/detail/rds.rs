@@ -43,13 +43,18 @@ impl BackupJob {
         ["FAILED", "ABORTED", "EXPIRED"].contains(&self.state.as_str())
     }
 
-    /// Describes the cause in one sentence. AWS's status message arrives in quotes, which are
-    /// removed.
+    /// Describes the cause in one sentence.
     #[must_use]
     pub fn describe_cause(&self) -> String {
-        match self.status_message.trim_matches('"') {
-            "" => "AWS Backup does not say why.".to_owned(),
-            said => format!("AWS Backup says: {said}"),
-        }
+        describe_job_cause(&self.status_message)
+    }
+}
+
+/// Describes why a job of AWS Backup failed, in one sentence. AWS's status message may stand in quotes, which are removed.
+#[must_use]
+pub fn describe_job_cause(status_message: &str) -> String {
+    match status_message.trim_matches('"') {
+        "" => "AWS Backup does not say why.".to_owned(),
+        said => format!("AWS Backup says: {said}"),
     }
 }
