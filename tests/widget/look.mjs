@@ -16,7 +16,9 @@ const { default: puppeteer } = await import("puppeteer-core");
 // The console's own backgrounds, and the least contrast of WCAG 2.2, level AA.
 const BACKGROUNDS = { light: "rgb(255, 255, 255)", dark: "rgb(22, 29, 38)" };
 const CONTRAST = 4.5;
-const WIDTHS = [1200, 640];
+// What the console does with the response: it hides the parameters of buttons, and gives buttons a frame.
+const CONSOLE = "cwdb-action{display:none} a.btn{display:inline-block;padding:1px 10px;border:1px solid currentColor;border-radius:12px;cursor:pointer}";
+const WIDTHS = [1200, 390];
 
 const folder = process.argv[2] ?? "target/demo";
 const browser = await puppeteer.launch({
@@ -45,11 +47,9 @@ async function look(theme, background, body, width) {
   page.on("request", (request) => found.push(`it loads ${request.url()}`));
   page.on("pageerror", (error) => found.push(`${error}`));
   await page.setViewport({ width, height: 800 });
-  await page.setContent(`<body style="margin:8px;background:${background};font-family:sans-serif;font-size:13px">${body}</body>`);
+  await page.setContent(`<style>${CONSOLE}</style><body style="margin:8px;background:${background};font-family:sans-serif;font-size:13px">${body}</body>`);
   found.push(...(await page.evaluate(unreadable, CONTRAST)));
-  if (width === WIDTHS[0]) {
-    await page.screenshot({ path: join(folder, `widget-${theme}.png`), fullPage: true });
-  }
+  await page.screenshot({ path: join(folder, `widget-${theme}-${width}.png`), fullPage: true });
   await page.close();
   return found;
 }
@@ -69,15 +69,15 @@ function unreadable(least) {
     return "rgb(255, 255, 255)";
   };
   const found = [];
-  if (document.querySelector("script, iframe, object, form, link")) found.push("it has an element that CloudWatch takes out");
+  if (document.querySelector("script, iframe, use, object, form, link")) found.push("it has an element that CloudWatch takes out");
   if (document.documentElement.scrollWidth > innerWidth) found.push(`it is ${document.documentElement.scrollWidth} px wide`);
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   let count = 0;
   while (texts.nextNode()) {
     const text = texts.currentNode.textContent.trim();
-    if (text === "") continue;
-    count += 1;
     const element = texts.currentNode.parentElement;
+    if (text === "" || getComputedStyle(element).display === "none") continue;
+    count += 1;
     const [light, dark] = [luminance(getComputedStyle(element).color), luminance(behind(element))].sort((a, b) => b - a);
     const contrast = (light + 0.05) / (dark + 0.05);
     if (contrast < least) found.push(`contrast ${contrast.toFixed(1)} of "${text.slice(0, 40)}"`);

@@ -9,7 +9,7 @@
 use jiff::SignedDuration;
 use lamplighter::Plan;
 use lamplighter::model::{Digest, Image};
-use lamplighter::plan::{Action, RecordResult, ReleaseAction, ReleaseResult, Step};
+use lamplighter::plan::{Action, HoldKind, RecordResult, ReleaseAction, ReleaseResult, Step};
 
 use crate::candidate::Candidate;
 use crate::change_messages;
@@ -128,12 +128,15 @@ impl Candidate<'_> {
         }
         match self.find_change()? {
             Change::Template => None,
-            Change::Hotfix => Some(Plan::notify(change_messages::hotfix_kept(
-                self.image,
-                &self.running_label(),
-                self.running,
-                self.context.state.is_approval_used(&self.image.digest),
-            ))),
+            Change::Hotfix => Some(
+                Plan::notify(change_messages::hotfix_kept(
+                    self.image,
+                    &self.running_label(),
+                    self.running,
+                    self.context.state.is_approval_used(&self.image.digest),
+                ))
+                .with_hold(HoldKind::Hotfix),
+            ),
             Change::Rollback => self.build_rejection().map(|step| Plan {
                 reason: step.reason.clone(),
                 steps: vec![step],

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Command, Service, TaskDefinition};
-use lamplighter::plan::{Action, RecordResult, ReleaseAction, ReleaseResult};
+use lamplighter::plan::{Action, HoldKind, RecordResult, ReleaseAction, ReleaseResult};
 use lamplighter::state::RequestState;
 use lamplighter::{Function, Plan};
 
@@ -29,13 +29,12 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         return Plan::nothing("the service does not exist any more");
     };
     let Some(running) = &observed.running else {
-        return Plan::notify(messages::unsupported_controller(
-            service,
-            "deployments disabled",
-        ));
+        let message = messages::unsupported_controller(service, "deployments disabled");
+        return Plan::notify(message).with_hold(HoldKind::Configuration);
     };
     if let Detail::SecretChange(secret) = &context.event.detail {
-        return plan_secret_restart(context, service, running, secret);
+        let restart = plan_secret_restart(context, service, running, secret);
+        return keep_hold(restart, context);
     }
     let mut plan = match plan_rejection(context, observed, service, now) {
         Some(rejection) => rejection,
@@ -57,10 +56,17 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     match plan_pending_restart(context, service) {
         Some(restart) => Plan {
             messages: plan.messages,
+            hold: plan.hold,
             ..restart
         },
         None => plan,
     }
+}
+
+/// Keeps what holds the newest image: this event is about something else.
+fn keep_hold(plan: Plan, context: TargetContext<'_, Policy>) -> Plan {
+    let hold = context.state.find_hold(Function::Deploy.name()).cloned();
+    Plan { hold, ..plan }
 }
 
 /// Records that a person rejected an image that neither runs nor is being rolled out. `rollout` rolls any other back.
@@ -125,21 +131,29 @@ fn decide_image(
 ) -> Plan {
     let container = match &observed.container {
         Ok(container) => container,
-        Err(problem) => return Plan::notify(messages::container_not_found(problem)),
+        Err(problem) => {
+            let message = messages::container_not_found(problem);
+            return Plan::notify(message).with_hold(HoldKind::Configuration);
+        }
     };
     match &observed.offer {
-        Offer::NotApplicable => Plan::nothing("the event is not about an image"),
-        Offer::NoRepository => Plan::notify(messages::repository_not_found(container)),
+        Offer::NotApplicable => {
+            keep_hold(Plan::nothing("the event is not about an image"), context)
+        }
+        Offer::NoRepository => Plan::notify(messages::repository_not_found(container))
+            .with_hold(HoldKind::Configuration),
         Offer::NoTag(newest) => decide_without_tag(context, container, newest, now),
         Offer::Closed => Plan::nothing(format!(
             "every tag of {} like {} is quarantined or superseded",
             container.repository.name, context.policy.deploy.follows
-        )),
+        ))
+        .with_hold(HoldKind::Quarantine),
         Offer::Older { tag, digest } => Plan::notify(messages::push_is_older(
             tag,
             &container.running_image().version_label(),
             digest,
-        )),
+        ))
+        .with_hold(HoldKind::OlderVersion),
         Offer::Image { image, pushed_at } => {
             let candidate = Candidate {
                 context,
@@ -156,6 +170,7 @@ fn decide_image(
                 Some(hold) => match candidate.plan_repetition() {
                     Some(mut repetition) => {
                         repetition.messages.extend(hold.messages);
+                        repetition.hold = hold.hold;
                         repetition
                     }
                     None => hold,
@@ -182,7 +197,8 @@ fn decide_without_tag(
     let waited = now.duration_since(since);
     let mut plan = Plan::nothing(format!(
         "the repository {repository} has no tag like {follows}"
-    ));
+    ))
+    .with_hold(HoldKind::NoMatch);
     if waited >= NO_TAG_AFTER && waited < NO_TAG_UNTIL {
         let message = messages::no_matching_tag(&follows, repository, newest);
         plan.messages.push(message);

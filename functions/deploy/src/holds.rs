@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{DeploymentController, EnvironmentCause};
-use lamplighter::plan::{HeldImage, HoldKind};
+use lamplighter::plan::{HeldImage, Hold, HoldKind};
 use lamplighter::policy::frozen_until;
 use lamplighter::{Function, Plan};
 
@@ -65,12 +65,15 @@ impl Candidate<'_> {
         let state = self.context.state;
         let since = state.waiting_since(Function::Deploy.name(), &key);
         let waited = self.now.duration_since(since.unwrap_or(self.now));
-        (waited < SETTLES_WITHIN).then(|| Plan {
-            waits_for: Some(key),
-            ..Plan::nothing(format!(
+        (waited < SETTLES_WITHIN).then(|| {
+            let reason = format!(
                 "{} is held: tasks are missing or being replaced, so it is not known what runs",
                 self.label()
-            ))
+            );
+            Plan {
+                waits_for: Some(key),
+                ..Plan::nothing(reason).with_hold(HoldKind::Unsettled)
+            }
         })
     }
 
@@ -114,14 +117,14 @@ impl Candidate<'_> {
             DeploymentController::CodeDeploy if self.deployment_group().is_some() => {
                 self.check_deployment_group()
             }
-            DeploymentController::CodeDeploy => Some(Plan::notify(
-                messages::unknown_deployment_group(&self.image.tag),
-            )),
+            DeploymentController::CodeDeploy => {
+                let message = messages::unknown_deployment_group(&self.image.tag);
+                Some(Plan::notify(message).with_hold(HoldKind::Configuration))
+            }
             DeploymentController::External | DeploymentController::Other(_) => {
-                Some(Plan::notify(messages::unsupported_controller(
-                    self.service,
-                    &format!("{} not deployed", self.image.tag),
-                )))
+                let impact = format!("{} not deployed", self.image.tag);
+                let message = messages::unsupported_controller(self.service, &impact);
+                Some(Plan::notify(message).with_hold(HoldKind::Configuration))
             }
         }
     }
@@ -151,6 +154,7 @@ impl Candidate<'_> {
                 "{} is held: the rollback completes and the strategy of the service is restored first",
                 self.label()
             ))
+            .with_hold(HoldKind::ActiveDeployment)
         })
     }
 
@@ -168,6 +172,7 @@ impl Candidate<'_> {
                 &format!("{application}/{group}"),
                 services.as_deref(),
             ))
+            .with_hold(HoldKind::Configuration)
         })
     }
 
@@ -176,7 +181,8 @@ impl Candidate<'_> {
             self.service,
             self.observed.code_deployment.as_ref(),
         )?;
-        Some(Plan::nothing(format!("{} is held: {why}", self.label())))
+        let reason = format!("{} is held: {why}", self.label());
+        Some(Plan::nothing(reason).with_hold(HoldKind::ActiveDeployment))
     }
 
     /// Holds a digest that is quarantined, was rolled back, is tried again later or is being rolled out. An approval
@@ -217,16 +223,16 @@ impl Candidate<'_> {
                 at.strftime("%H:%M UTC"),
                 not_blamed.cause.describe()
             ))
+            .with_hold(HoldKind::Retry)
+            .with_hold_end(at)
         })
     }
 
     fn check_quarantine(&self) -> Option<Plan> {
         let quarantined = &self.context.state.releases.quarantined;
         let reason = quarantined.get(&self.image.digest)?;
-        Some(Plan::nothing(format!(
-            "{} is quarantined: {reason}",
-            self.label()
-        )))
+        let reason = format!("{} is quarantined: {reason}", self.label());
+        Some(Plan::nothing(reason).with_hold(HoldKind::Quarantine))
     }
 
     fn check_tracked_rollout(&self) -> Option<Plan> {
@@ -295,16 +301,20 @@ impl Candidate<'_> {
     }
 
     /// Marks a plan as one that holds the image.
-    fn mark_held(&self, by: HoldKind, hold: Option<Plan>) -> Option<Plan> {
-        hold.map(|plan| Plan {
-            held: Some(HeldImage {
+    fn mark_held(&self, by: HoldKind, plan: Option<Plan>) -> Option<Plan> {
+        let mut plan = plan?;
+        let hold = plan
+            .hold
+            .unwrap_or_else(|| Hold::new(by, plan.reason.clone()));
+        plan.hold = Some(Hold {
+            image: Some(HeldImage {
                 tag: self.image.tag.clone(),
                 digest: self.image.digest.clone(),
                 commit: self.image.commit.clone(),
-                by,
             }),
-            ..plan
-        })
+            ..hold
+        });
+        Some(plan)
     }
 
     fn check_freeze(&self) -> Option<Plan> {
@@ -312,7 +322,8 @@ impl Candidate<'_> {
             return None;
         }
         let until = frozen_until(&self.context.policy.freezes, self.now)?;
-        Some(Plan::notify(messages::freeze_hold(self.image, until)))
+        let plan = Plan::notify(messages::freeze_hold(self.image, until));
+        Some(plan.with_hold(HoldKind::Freeze).with_hold_end(until))
     }
 
     fn check_approval(&self) -> Option<Plan> {

@@ -29,7 +29,7 @@ pub struct Digest<C, L, M, O> {
 }
 
 impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
-    /// Handles one Lambda event.
+    /// Handles one Lambda event. `function_arn`: the ARN of the function, which the buttons of the widget call.
     ///
     /// - A dashboard's `describe` or `widgetContext`: returns a text for the widget.
     /// - The hourly schedule: sends the report at the stack's digest hour, and otherwise does
@@ -40,7 +40,11 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
     /// # Errors
     /// [`Error`] if something cannot be read or the notification cannot be queued; Lambda then
     /// retries the event.
-    pub async fn handle_request(&self, payload: &Value) -> Result<Value, Error> {
+    pub async fn handle_request(
+        &self,
+        payload: &Value,
+        function_arn: &str,
+    ) -> Result<Value, Error> {
         let now = (self.clock)();
         if self.defaults.mode == Mode::Off {
             return Ok(json!({"mode": "off"}));
@@ -49,7 +53,9 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
             return Ok(json!(widget::DESCRIPTION));
         }
         if let Some(window) = widget::parse_window(payload, now, &self.defaults.time_zone) {
-            return self.render_widget(payload, &window, now).await;
+            return self
+                .render_widget(payload, &window, now, function_arn)
+                .await;
         }
         let window = match parse_requested_day(payload)? {
             Some(day) => Window::for_day(day, &self.defaults)?,
@@ -83,6 +89,7 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
         payload: &Value,
         window: &Window,
         now: Timestamp,
+        function_arn: &str,
     ) -> Result<Value, Error> {
         let defaults = StackDefaults {
             costs: false,
@@ -96,7 +103,13 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
         )
         .await?;
         let report = DailyReport::from_inputs(&inputs, window, now, &defaults);
-        Ok(json!(widget::render_html(&report, &inputs, payload)))
+        Ok(json!(widget::render_html(
+            &report,
+            &inputs,
+            payload,
+            function_arn,
+            &defaults
+        )))
     }
 
     /// Builds one notification for each page of the report.

@@ -4,9 +4,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use lamplighter::AwsError;
-use lamplighter::model::{Arn, Database, Snapshot, Tagged};
+use lamplighter::model::{Arn, Database, Service, Snapshot, Tagged};
 use lamplighter::notify::incident::Incident;
-use lamplighter::policy::{APP, MANAGED, StackDefaults};
+use lamplighter::policy::{APP, BACKUP, DEPLOY, LOGS, MANAGED, StackDefaults};
 use lamplighter::ports::costs::DailyCost;
 use lamplighter::ports::ledger::{JournalReader, Record};
 use lamplighter::ports::{ResourceKind, SnapshotFilter};
@@ -21,12 +21,14 @@ pub struct ReportInputs {
     /// The journal records of the period.
     pub records: Vec<Record>,
     pub incidents: Vec<Incident>,
-    /// The managed services and databases, each with its target state.
+    /// The services, databases and log groups with our tags, each with its target state.
     pub services: Vec<(Tagged, TargetState)>,
     pub databases: Vec<(Tagged, TargetState)>,
+    pub log_groups: Vec<(Tagged, TargetState)>,
     /// The pauses of applications and of everything.
     pub requests: RequestState,
-    /// The databases as AWS describes them, and all snapshots.
+    /// The services and databases as AWS describes them, and all snapshots.
+    pub described_services: Vec<Service>,
     pub described: Vec<Database>,
     pub snapshots: Vec<Snapshot>,
     /// The costs per application and of the stack before the end of the period; the error code if
@@ -56,23 +58,17 @@ impl ReportInputs {
         now: Timestamp,
         defaults: &StackDefaults,
     ) -> Result<Self, AwsError> {
-        let services = read_target_states(
-            ledger,
-            cloud.list_tagged(ResourceKind::Service, MANAGED).await?,
-        )
-        .await?;
-        let databases = read_target_states(
-            ledger,
-            cloud
-                .list_tagged(ResourceKind::DatabaseOrCache, MANAGED)
-                .await?,
-        )
-        .await?;
-        let arns: Vec<Arn> = databases
-            .iter()
-            .map(|(tagged, _)| tagged.arn.clone())
-            .collect();
-        let (caches, instances): (Vec<Arn>, Vec<Arn>) = arns.into_iter().partition(Arn::is_cache);
+        let services = read_targets(cloud, ledger, ResourceKind::Service, DEPLOY).await?;
+        let databases = read_targets(cloud, ledger, ResourceKind::DatabaseOrCache, BACKUP).await?;
+        let log_groups = read_targets(cloud, ledger, ResourceKind::LogGroup, LOGS).await?;
+        let service_arns = list_arns(&services);
+        let described_services = if service_arns.is_empty() {
+            Vec::new()
+        } else {
+            cloud.describe_services(&service_arns).await?
+        };
+        let (caches, instances): (Vec<Arn>, Vec<Arn>) =
+            list_arns(&databases).into_iter().partition(Arn::is_cache);
         let mut described = Vec::new();
         let mut snapshots = Vec::new();
         if !instances.is_empty() {
@@ -90,10 +86,12 @@ impl ReportInputs {
                 .await?,
             services,
             databases,
+            log_groups,
             requests: ledger
                 .read_state(&Arn::new(&defaults.topic).all_targets())
                 .await?
                 .requests,
+            described_services,
             described,
             snapshots,
             costs: if defaults.costs {
@@ -132,11 +130,21 @@ async fn read_costs<M: lamplighter::ports::costs::Costs>(
     })
 }
 
-/// Reads the target state of each target, sorted by display name.
-async fn read_target_states<L: JournalReader>(
+/// Lists the resources of a kind that are managed, or that have another tag of ours, with their target states. Sorted by
+/// display name.
+async fn read_targets<C: Reads, L: JournalReader>(
+    cloud: &C,
     ledger: &L,
-    all: Vec<Tagged>,
+    kind: ResourceKind,
+    other_tag: &str,
 ) -> Result<Vec<(Tagged, TargetState)>, AwsError> {
+    let mut all = cloud.list_tagged(kind, MANAGED).await?;
+    let others = cloud.list_tagged(kind, other_tag).await?;
+    all.extend(
+        others
+            .into_iter()
+            .filter(|tagged| !tagged.tags.contains_key(MANAGED)),
+    );
     let mut targets = Vec::new();
     for tagged in all {
         let state = ledger.read_state(&tagged.arn).await?;
@@ -144,4 +152,9 @@ async fn read_target_states<L: JournalReader>(
     }
     targets.sort_by_key(|(tagged, _)| tagged.arn.display_name());
     Ok(targets)
+}
+
+fn list_arns(targets: &[(Tagged, TargetState)]) -> Vec<Arn> {
+    let arns = targets.iter().map(|(tagged, _)| tagged.arn.clone());
+    arns.collect()
 }

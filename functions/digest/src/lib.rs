@@ -44,9 +44,9 @@ pub fn serve() -> Result<(), lambda::StartupError> {
             defaults,
             clock: Box::new(lambda::read_clock),
         });
-        Ok(move |payload, _: Invocation| {
+        Ok(move |payload, run: Invocation| {
             let digest = Rc::clone(&digest);
-            async move { digest.handle_request(&payload).await }
+            async move { digest.handle_request(&payload, &run.function_arn).await }
         })
     })
 }

@@ -2,15 +2,82 @@
 
 use jiff::SignedDuration;
 use lamplighter::model::pluralize;
+use lamplighter::status::{BackupStatus, StatusLine, TargetStatus};
 
 use crate::duration::{format_age, format_duration, format_time};
 use crate::report::{
-    BackupStatus, DailyReport, Entry, IncidentSummary, Money, ReleaseStatus, ReleaseSummary,
-    ScalingSummary, Spending, TimeAtMaximum,
+    DailyReport, Entry, FindingGroup, IncidentSummary, Money, OtherIncident, ReleaseStatus,
+    ReleaseSummary, ScalingSummary, Spending, TimeAtMaximum,
 };
+
+/// The number of targets that a finding names.
+const MAX_NAMES: usize = 5;
 
 pub fn format_entry(entry: &Entry) -> String {
     format!("{}: {}", entry.name, entry.text)
+}
+
+/// Formats the status of a target that needs attention: what it is, what it runs, why, and what is next.
+pub fn format_status(report: &DailyReport, status: &TargetStatus) -> String {
+    let facts = list_facts(status);
+    let facts = if facts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", facts.join(", "))
+    };
+    let lines = status.describe(report.now);
+    let why: Vec<String> = lines.iter().map(format_line).collect();
+    format!(
+        "[{}] {}{facts}: {}",
+        status.condition.label().to_uppercase(),
+        status.name,
+        why.join(" | ")
+    )
+}
+
+/// Returns the version and the task counts of a service: `RC_1.4.2`, `3/3 tasks`.
+pub fn list_facts(status: &TargetStatus) -> Vec<String> {
+    let version = status.version.iter();
+    let version = version.map(|version| version.label().to_owned());
+    let tasks = status.tasks.iter().map(|tasks| {
+        let bounds = tasks
+            .bounds
+            .map(|(min, max)| format!(" of {min}-{max}"))
+            .unwrap_or_default();
+        format!("{}/{} tasks{bounds}", tasks.running, tasks.desired)
+    });
+    version.chain(tasks).collect()
+}
+
+/// Formats a line of a status as sentences.
+fn format_line(line: &StatusLine) -> String {
+    if line.next.is_empty() {
+        line.what.clone()
+    } else {
+        format!("{}. {}", line.what, line.next)
+    }
+}
+
+/// Formats an open incident of something that is no target.
+pub fn format_other_incident(other: &OtherIncident) -> String {
+    let OtherIncident { name, incident, .. } = other;
+    let severity = incident.severity.as_str().to_uppercase();
+    format!("[{severity}] {name}: {}", incident.title)
+}
+
+/// Formats a finding with the targets that have it.
+pub fn format_finding(group: &FindingGroup) -> String {
+    format!("{}: {}", list_some(&group.names), group.title)
+}
+
+/// Lists a few names, and how many more there are.
+pub fn list_some(names: &[String]) -> String {
+    let listed = names.iter().take(MAX_NAMES).cloned();
+    let listed = listed.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MAX_NAMES) {
+        0 => listed,
+        more => format!("{listed} and {more} more"),
+    }
 }
 
 pub fn format_release(report: &DailyReport, release: &ReleaseSummary) -> String {
@@ -62,7 +129,7 @@ pub fn format_scaling(scaling: &ScalingSummary) -> String {
     )
 }
 
-pub fn format_backups(report: &DailyReport, backups: &BackupStatus) -> String {
+pub fn format_backups(report: &DailyReport, name: &str, backups: &BackupStatus) -> String {
     let newest = backups.newest.map_or("no backup".to_owned(), |at| {
         let age = format_age(report, at);
         format!("newest backup {age} old, {} in total", backups.count)
@@ -81,7 +148,7 @@ pub fn format_backups(report: &DailyReport, backups: &BackupStatus) -> String {
         }
         Some(drill) => format!("drill failed {} ago", format_age(report, drill.began)),
     };
-    format!("{}: {newest}, {recovery_point}, {drill}", backups.name)
+    format!("{name}: {newest}, {recovery_point}, {drill}")
 }
 
 /// Lists the costs by application, or why they are not available.

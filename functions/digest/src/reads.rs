@@ -1,8 +1,8 @@
 //! The parts of AWS that `digest` reads.
 
-use lamplighter::ports::{Caches, Databases, TaggedResources};
+use lamplighter::ports::{Caches, Databases, Services, TaggedResources};
 
 /// The parts of AWS that `digest` reads.
-pub trait Reads: TaggedResources + Databases + Caches {}
+pub trait Reads: TaggedResources + Services + Databases + Caches {}
 
-impl<T: TaggedResources + Databases + Caches> Reads for T {}
+impl<T: TaggedResources + Services + Databases + Caches> Reads for T {}

@@ -1,51 +1,58 @@
 //! Computes the daily report from its inputs. No I/O, no clock.
 
 mod actions;
-mod backups;
-mod holds;
+mod findings;
 mod incidents;
+mod notes;
 mod releases;
 mod scaling;
 mod spending;
+mod statuses;
 
 use jiff::Timestamp;
 use lamplighter::model::Tagged;
-use lamplighter::policy::StackDefaults;
+use lamplighter::policy::{MANAGED, StackDefaults};
 use lamplighter::state::TargetState;
+use lamplighter::status::{BackupStatus, TargetMode, TargetStatus};
 
 use crate::inputs::ReportInputs;
 use crate::window::Window;
-use backups::summarize_backups;
-use holds::{list_expiring, list_holds, list_wide_pauses};
+use findings::group_findings;
 use incidents::list_incidents;
+use notes::{list_expiring, list_notes, list_wide_pauses};
 use releases::list_releases;
 use scaling::summarize_scaling;
 use spending::{stack_cost, summarize_spending};
+use statuses::{assess_targets, list_other_incidents};
 
-pub use backups::BackupStatus;
-pub use holds::Entry;
+pub use findings::FindingGroup;
 pub use incidents::IncidentSummary;
+pub use notes::Entry;
 pub use releases::{ReleaseStatus, ReleaseSummary};
 pub use scaling::{ScalingSummary, TimeAtMaximum};
 pub use spending::{Money, Spending};
+pub use statuses::OtherIncident;
 
 /// The content of a daily report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DailyReport {
     pub window: Window,
     pub now: Timestamp,
+    /// The number of managed services and databases.
     pub services: usize,
     pub databases: usize,
+    /// The status of each target, the worst first.
+    pub statuses: Vec<TargetStatus>,
+    /// Open incidents about something that is no target.
+    pub other_incidents: Vec<OtherIncident>,
     pub releases: Vec<ReleaseSummary>,
     pub scaling: Vec<ScalingSummary>,
-    pub backups: Vec<BackupStatus>,
     pub incidents: Vec<IncidentSummary>,
-    /// Targets that are paused, held, silenced, frozen or quarantined.
-    pub held: Vec<Entry>,
+    /// Pauses and silences.
+    pub notes: Vec<Entry>,
     /// Certificates and silences that end soon.
     pub expiring: Vec<Entry>,
-    /// Findings that are open.
-    pub findings: Vec<Entry>,
+    pub findings: Vec<FindingGroup>,
     /// Costs by application; the error code if they are not available, `None` if they are disabled.
     pub costs: Option<Result<Vec<Spending>, String>>,
     /// The cost of the stack itself on the last day.
@@ -60,38 +67,28 @@ impl DailyReport {
         now: Timestamp,
         defaults: &StackDefaults,
     ) -> Self {
-        let targets: Vec<&(Tagged, TargetState)> =
-            inputs.services.iter().chain(&inputs.databases).collect();
+        let statuses = assess_targets(inputs, now, defaults);
+        let targets = inputs
+            .services
+            .iter()
+            .chain(&inputs.databases)
+            .chain(&inputs.log_groups);
+        let notes = targets.flat_map(|(tagged, state)| list_notes(tagged, state, now));
         Self {
             window: window.clone(),
             now,
-            services: inputs.services.len(),
-            databases: inputs.databases.len(),
+            services: count_managed(&inputs.services),
+            databases: count_managed(&inputs.databases),
+            other_incidents: list_other_incidents(inputs, &statuses),
             releases: list_releases(inputs),
             scaling: summarize_scaling(inputs, window, now, defaults),
-            backups: inputs
-                .databases
-                .iter()
-                .map(|(tagged, state)| summarize_backups(inputs, tagged, state))
-                .collect(),
             incidents: list_incidents(inputs),
-            held: list_wide_pauses(&inputs.requests, now)
-                .chain(
-                    targets
-                        .iter()
-                        .flat_map(|(tagged, state)| list_holds(tagged, state, now)),
-                )
+            notes: list_wide_pauses(&inputs.requests, now)
+                .chain(notes)
                 .collect(),
             expiring: list_expiring(inputs, now),
-            findings: targets
-                .iter()
-                .flat_map(|(tagged, state)| {
-                    state
-                        .findings
-                        .values()
-                        .map(|title| Entry::new(tagged, title.clone()))
-                })
-                .collect(),
+            findings: group_findings(&statuses),
+            statuses,
             costs: inputs
                 .costs
                 .as_ref()
@@ -103,20 +100,45 @@ impl DailyReport {
         }
     }
 
+    /// Returns the targets that a person should look at, the worst first.
+    pub fn attention(&self) -> impl Iterator<Item = &TargetStatus> {
+        let statuses = self.statuses.iter();
+        statuses.filter(|status| status.condition.needs_attention())
+    }
+
     /// Reports whether the report has nothing that an operator must know.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         let nothing_done =
             self.releases.is_empty() && self.scaling.is_empty() && self.incidents.is_empty();
-        nothing_done && self.held.is_empty() && self.expiring.is_empty() && self.findings.is_empty()
+        nothing_done
+            && self.attention().next().is_none()
+            && self.notes.is_empty()
+            && self.expiring.is_empty()
+            && self.findings.is_empty()
+    }
+
+    /// Returns the backups of each managed database, by its name.
+    pub fn list_backups(&self) -> impl Iterator<Item = (&str, &BackupStatus)> {
+        let managed = self
+            .statuses
+            .iter()
+            .filter(|status| status.mode != TargetMode::NotManaged);
+        managed.filter_map(|status| Some((status.name.as_str(), status.backups.as_ref()?)))
     }
 
     /// Returns the database with the oldest recovery point; one without a recovery point comes
     /// first.
     #[must_use]
-    pub fn oldest_recovery_point(&self) -> Option<&BackupStatus> {
-        self.backups
-            .iter()
-            .min_by_key(|backups| backups.recovery_point)
+    pub fn oldest_recovery_point(&self) -> Option<(&str, &BackupStatus)> {
+        self.list_backups()
+            .min_by_key(|(_, backups)| backups.recovery_point)
     }
+}
+
+fn count_managed(targets: &[(Tagged, TargetState)]) -> usize {
+    let managed = targets
+        .iter()
+        .filter(|(tagged, _)| tagged.tags.contains_key(MANAGED));
+    managed.count()
 }

@@ -1,10 +1,12 @@
 //! Renders the daily report as an e-mail for small screens. Empty sections are left out.
 
 use lamplighter::model::pluralize;
+use lamplighter::status::{Condition, TargetStatus};
 
 use crate::duration::{format_age, format_time};
 use crate::lines::{
-    format_backups, format_entry, format_incident, format_release, format_scaling, list_costs,
+    format_backups, format_entry, format_finding, format_incident, format_other_incident,
+    format_release, format_scaling, format_status, list_costs,
 };
 use crate::report::DailyReport;
 
@@ -24,15 +26,33 @@ pub fn render_title(report: &DailyReport) -> String {
         count_state(open, "still open"),
         count_items(report.releases.len(), "release"),
         count_items(report.findings.len(), "finding"),
-        count_state(report.held.len(), "held"),
         count_state(report.expiring.len(), "ending soon"),
     ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let parts: Vec<String> = parts
+        .into_iter()
+        .flatten()
+        .chain(count_conditions(report))
+        .collect();
     if parts.is_empty() {
         let scaled = pluralize(report.scaling.len(), "service");
         return format!("daily report: {scaled} scaled");
     }
     format!("daily report: {}", parts.join(", "))
+}
+
+/// Counts the targets that need attention for another reason than an incident.
+fn count_conditions(report: &DailyReport) -> impl Iterator<Item = String> {
+    let counted = Condition::ALL.into_iter().filter(|condition| {
+        let is_incident = matches!(condition, Condition::Critical | Condition::Warning);
+        condition.needs_attention() && !is_incident
+    });
+    counted.filter_map(|condition| {
+        let statuses = report.statuses.iter();
+        let count = statuses
+            .filter(|status| status.condition == condition)
+            .count();
+        count_state(count, condition.label())
+    })
 }
 
 /// Formats a number of things; `None` for zero.
@@ -91,8 +111,16 @@ pub fn render_body(report: &DailyReport) -> String {
         .join("\n\n")
 }
 
-fn list_sections(report: &DailyReport) -> [Section; 8] {
+fn list_sections(report: &DailyReport) -> [Section; 9] {
+    let statuses: Vec<&TargetStatus> = report.attention().collect();
+    let mut attention = Section::from_items("Needs attention now", &statuses, |status| {
+        format_status(report, status)
+    });
+    let others = report.other_incidents.iter().map(format_other_incident);
+    attention.lines.extend(others);
+    let backups: Vec<_> = report.list_backups().collect();
     [
+        attention,
         Section::from_items("Incidents", &report.incidents, |incident| {
             format_incident(report, incident)
         }),
@@ -100,12 +128,12 @@ fn list_sections(report: &DailyReport) -> [Section; 8] {
             format_release(report, release)
         }),
         Section::from_items("Scaling", &report.scaling, format_scaling),
-        Section::from_items("Backups", &report.backups, |backups| {
-            format_backups(report, backups)
+        Section::from_items("Backups", &backups, |(name, backups)| {
+            format_backups(report, name, backups)
         }),
-        Section::from_items("Held, silenced, quarantined", &report.held, format_entry),
+        Section::from_items("Paused, silenced", &report.notes, format_entry),
         Section::from_items("Ending soon", &report.expiring, format_entry),
-        Section::from_items("Open findings", &report.findings, format_entry),
+        Section::from_items("Open findings", &report.findings, format_finding),
         Section {
             name: "Cost of the last day",
             lines: list_costs(report),
@@ -119,15 +147,14 @@ fn summarize_coverage(report: &DailyReport) -> String {
         pluralize(report.services, "service"),
         pluralize(report.databases, "database")
     );
-    let Some(oldest) = report.oldest_recovery_point() else {
+    let Some((name, oldest)) = report.oldest_recovery_point() else {
         return format!("{managed}.");
     };
     match oldest.recovery_point {
-        None => format!("{managed}; {} has no recovery point.", oldest.name),
+        None => format!("{managed}; {name} has no recovery point."),
         Some(at) => format!(
-            "{managed}; the oldest recovery point is {} old ({}).",
-            format_age(report, at),
-            oldest.name
+            "{managed}; the oldest recovery point is {} old ({name}).",
+            format_age(report, at)
         ),
     }
 }

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{EnvironmentCause, Service};
 use lamplighter::notify::Message;
-use lamplighter::plan::{Action, ContinueDeployment, RecordResult, ReleaseAction, ReleaseResult};
+use lamplighter::plan::{
+    Action, ContinueDeployment, HoldKind, RecordResult, ReleaseAction, ReleaseResult,
+};
 use lamplighter::release::approval::Approval;
 use lamplighter::state::{ActiveRollout, REQUIRED_STREAK};
 use lamplighter::{Function, Plan};
@@ -180,10 +182,8 @@ impl TrackedRollout<'_> {
             .iter()
             .find(|approval| approval.covers(&tag, &digest, self.context.state));
         let Some(approval) = approval else {
-            return Plan::notify(messages::waits_for_approval(
-                self.active,
-                self.context.policy.approve,
-            ));
+            let message = messages::waits_for_approval(self.active, self.context.policy.approve);
+            return Plan::notify(message).with_hold(HoldKind::Approval);
         };
         let message = messages::approval_received(self.active, approval.request.as_ref());
         let resume = ContinueDeployment {

@@ -104,6 +104,7 @@ where
     let service = service_fn(|event: LambdaEvent<Value>| {
         let run = Invocation {
             request_id: event.context.request_id.clone(),
+            function_arn: event.context.invoked_function_arn.clone(),
             deadline: i64::try_from(event.context.deadline)
                 .ok()
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok())

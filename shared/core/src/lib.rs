@@ -21,6 +21,7 @@ pub mod policy;
 pub mod ports;
 pub mod release;
 pub mod state;
+pub mod status;
 
 pub use engine::{Engine, Operation};
 pub use error::{AwsError, Error, MalformedEvent, ParameterError};

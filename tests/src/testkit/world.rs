@@ -197,6 +197,7 @@ impl World {
         };
         let run = Invocation {
             request_id,
+            function_arn: String::new(),
             deadline,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan};
 use lamplighter::Error;
 use lamplighter::model::{Arn, Database};
+use lamplighter::plan::{Hold, HoldKind};
 use lamplighter::policy::{Mode, StackDefaults};
 use lamplighter::ports::costs::DailyCost;
 use request::RequestOperation;
@@ -37,7 +38,8 @@ fn told(world: &World, payload: &Value, defaults: StackDefaults) -> Result<Value
         .enable_time()
         .build()
         .unwrap();
-    runtime.block_on(digest.handle_request(payload))
+    let arn = "arn:aws:lambda:eu-west-1:123456789012:function:digest";
+    runtime.block_on(digest.handle_request(payload, arn))
 }
 
 /// The page of the day until seven o'clock of the world's second day.
@@ -80,7 +82,10 @@ fn a_busy_day_is_told_section_by_section() {
     world.sweep(&Backup).unwrap().unwrap();
     let push = world.push("shop/web", "RC_1.4.2", 2);
     world.invoke(&Deploy, push).unwrap().unwrap();
-    let tags = [("freeze", "friday"), ("silence", "until=2026-12-01T08:00Z")];
+    let tags = [
+        ("freeze", "mon-fri 12:00-14:00"),
+        ("silence", "until=2026-12-01T08:00Z"),
+    ];
     for (key, value) in tags {
         world
             .state_mut()
@@ -91,7 +96,7 @@ fn a_busy_day_is_told_section_by_section() {
     }
     world.advance(HOUR * 16);
     let (title, text) = page(&world);
-    assert_eq!(title, "daily report: 1 release, 2 held");
+    assert_eq!(title, "daily report: 1 release");
     insta::assert_snapshot!(text, @"
     From Sat 21 Nov 07:00 UTC to Sun 22 Nov 07:00 UTC.
 
@@ -101,9 +106,8 @@ fn a_busy_day_is_told_section_by_section() {
     Backups
     - orders: newest backup 16 h old, 1 in total, recovery point 16 h old, never drilled
 
-    Held, silenced, quarantined
+    Paused, silenced
     - shop/web: silenced until 2026-12-01 08:00 UTC
-    - shop/web: freeze: friday
 
     Lamplighter manages 1 service and 1 database; the oldest recovery point is 16 h old (orders).
     ");
@@ -265,6 +269,7 @@ fn a_dashboard_shows_how_each_target_is_and_what_was_done_escaped_in_its_colours
     heal_world.set(&web, Conduct::Crashes);
     heal_world.minutes(30);
     let script = "<script>alert('x')</script>";
+    let hold = Hold::new(HoldKind::Scan, script);
     heal_world
         .world
         .state_mut()
@@ -272,8 +277,7 @@ fn a_dashboard_shows_how_each_target_is_and_what_was_done_escaped_in_its_colours
         .get_mut(&web)
         .unwrap()
         .memory
-        .waiting
-        .insert("deploy".into(), (script.into(), BEGINNING));
+        .track_hold("deploy", Some(hold), BEGINNING);
     let shown = |theme: &str| {
         let asked = json!({"widgetContext": {"theme": theme, "timeRange": {"mode": "relative"}}});
         told(&heal_world.world, &asked, StackDefaults::default())
@@ -292,9 +296,9 @@ fn a_dashboard_shows_how_each_target_is_and_what_was_done_escaped_in_its_colours
         "{light}"
     );
     assert_ne!(light, dark);
-    assert_eq!(light.matches("<table").count(), 2);
-    let opened = light.matches("<tr>").count();
-    assert!(opened > 3 && opened == light.matches("</tr>").count());
+    assert_eq!(light.matches("role=\"list\"").count(), 2);
+    let opened = light.matches("<div").count();
+    assert!(opened > 3 && opened == light.matches("</div>").count());
     let described = told(
         &heal_world.world,
         &json!({"describe": true}),

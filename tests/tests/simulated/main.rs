@@ -36,6 +36,7 @@ mod rollout;
 mod rotation;
 mod runs;
 mod scaling;
+mod status;
 mod tag_options;
 mod vault;
 mod verify;

@@ -8,7 +8,7 @@ use crate::engine::reconcile::LEASE_DURATION;
 use crate::engine::reconciliation::{Decision, Reconciliation, map_ledger_error};
 use crate::model::Arn;
 use crate::notify::Outbox;
-use crate::plan::{LimitRule, Plan};
+use crate::plan::{Hold, HoldKind, LimitRule, Plan};
 use crate::ports::Executor;
 use crate::ports::ledger::{Ledger, LedgerError};
 
@@ -42,6 +42,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         );
         Ok(Decision {
             plan: Plan {
+                hold: Some(Hold::new(HoldKind::Adoptions, &reason)),
                 reason,
                 steps: Vec::new(),
                 waits_for,

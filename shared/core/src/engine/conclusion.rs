@@ -34,7 +34,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         if withheld.is_empty() || decision.plan.waits_for.is_some() {
             self.track_wait(&decision.plan);
         }
-        self.queue_hold(&decision.plan);
+        self.track_hold(&decision);
         self.notify_plan(&decision.plan);
         let reason = decision.full_reason();
         let record = self.build_record(RecordKind::Nothing, &decision, withheld);
@@ -54,6 +54,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         &mut self,
         decision: Decision,
     ) -> Result<ReconcileResult, Error> {
+        self.track_hold(&decision);
         self.notify_plan(&decision.plan);
         for step in decision.executable_steps() {
             self.notify_once(observe_only_message(step));

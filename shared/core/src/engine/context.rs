@@ -56,6 +56,8 @@ impl<C, L: StateReader, O> Engine<C, L, O> {
 #[derive(Debug, Clone)]
 pub struct Invocation {
     pub request_id: String,
+    /// The ARN of the function, as the caller named it.
+    pub function_arn: String,
     /// The time at which Lambda stops the function.
     pub deadline: Timestamp,
 }

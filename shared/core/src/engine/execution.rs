@@ -16,7 +16,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         decision: Decision,
     ) -> Result<ReconcileResult, Error> {
         self.track_wait(&decision.plan);
-        self.queue_hold(&decision.plan);
+        self.track_hold(&decision);
         self.write_intent(&decision).await?;
         let mut outcomes = Vec::new();
         let mut failure = None;
@@ -25,7 +25,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             let executed = match step {
                 Ok(_) if must_wait => Ok(Outcome::Withheld("the step before it failed".to_owned())),
                 Ok(step) => self.execute_step(step).await,
-                Err(reason) => Ok(Outcome::Withheld(reason.clone())),
+                Err(hold) => Ok(Outcome::Withheld(hold.reason.clone())),
             };
             must_wait |= executed.is_err()
                 && step

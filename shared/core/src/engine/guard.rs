@@ -6,7 +6,7 @@ use crate::engine::reconciliation::Reconciliation;
 use crate::engine::{arbiter, limits};
 use crate::model::ReleaseEvent;
 use crate::notify::Outbox;
-use crate::plan::{Action, Plan, ReleaseAction, Step};
+use crate::plan::{Action, Hold, HoldKind, Plan, ReleaseAction, Step};
 use crate::ports::Executor;
 
 use crate::ports::ledger::Ledger;
@@ -69,51 +69,51 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         .collect()
     }
 
-    /// Checks each step with the arbiter and the limits. Returns each step, or the reason why it is
-    /// withheld.
+    /// Checks each step with the arbiter and the limits. Returns each step, or what
+    /// withholds it.
     pub(super) fn check_steps(
         &mut self,
         plan: &Plan,
         preconditions: &arbiter::Preconditions,
-    ) -> Vec<Result<Step, String>> {
+    ) -> Vec<Result<Step, Hold>> {
         let mut permitted = 0;
         let mut steps = Vec::new();
         for step in &plan.steps {
             let checked = self.check_step(step, preconditions, self.counts.actions + permitted);
-            permitted += u32::from(checked.is_ok());
-            steps.push(checked.map(|()| step.clone()));
+            permitted += u32::from(checked.is_none());
+            steps.push(match checked {
+                None => Ok(step.clone()),
+                Some(hold) => Err(hold),
+            });
         }
         steps
     }
 
-    /// Checks one step after `done_in_run` actions. An error is the reason why it is withheld.
+    /// Returns what withholds a step after `done_in_run` actions; `None` if it is permitted.
     fn check_step(
         &mut self,
         step: &Step,
         preconditions: &arbiter::Preconditions,
         done_in_run: u32,
-    ) -> Result<(), String> {
+    ) -> Option<Hold> {
         let state = &self.lease.state;
-        arbiter::check_action(&step.action, preconditions, state, self.now)
-            .map_err(|veto| format!("did not {}: {veto}", step.action.describe()))?;
+        if let Err(veto) = arbiter::check_action(&step.action, preconditions, state, self.now) {
+            let reason = format!("did not {}: {veto}", step.action.describe());
+            return Some(Hold::new(HoldKind::Veto, reason));
+        }
         let defaults = &self.engine.defaults;
-        limits::check_limits(&step.action, state, done_in_run, defaults, self.now).map_err(
-            |limit| {
-                self.report_limit(step, &limit);
-                format!("limit reached: {limit}")
-            },
-        )
+        let limit = limits::check_limits(&step.action, state, done_in_run, defaults, self.now);
+        limit.err().map(|limit| self.report_limit(step, &limit))
     }
 
     /// Reports a limit that withholds a step. A limit of the run is notified for the first target
     /// only. A restart that no sweep would discover again stays pending.
-    fn report_limit(&mut self, step: &Step, limit: &limits::LimitReached) {
+    fn report_limit(&mut self, step: &Step, limit: &limits::LimitReached) -> Hold {
         let is_per_run = limit.is_per_run();
+        let state = &self.lease.state;
+        let allowed_at = limits::allowed_at(&step.action, state, &self.engine.defaults, self.now)
+            .filter(|_| !is_per_run);
         if !(is_per_run && self.counts.limit_notified) {
-            let state = &self.lease.state;
-            let allowed_at =
-                limits::allowed_at(&step.action, state, &self.engine.defaults, self.now)
-                    .filter(|_| !is_per_run);
             let message = match allowed_at {
                 Some(at) => rollout_postponed_message(step, limit, at),
                 None => limit_reached_message(step, limit),
@@ -124,5 +124,9 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         self.lease
             .state
             .keep_pending_restart(&step.action, step.message.as_ref());
+        Hold {
+            until: allowed_at,
+            ..Hold::new(HoldKind::Limit, format!("limit reached: {limit}"))
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::engine::context::Engine;
 use crate::engine::operation::{Observe, Operation};
 use crate::model::{ReleaseEvent, ReleaseEventKind};
 use crate::notify::{Message, Notification, Outbox, console_link};
-use crate::plan::{Action, Finding, Outcome, Plan};
+use crate::plan::{Action, Finding, HeldImage, Hold, Outcome, Plan};
 use crate::policy;
 use crate::ports::Executor;
 
@@ -63,26 +63,34 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         self.events.extend(superseded.into_iter().chain(event));
     }
 
-    /// Queues the event about an image that is held, once for each thing that holds it.
-    pub(super) fn queue_hold(&mut self, plan: &Plan) {
-        let known = &mut self.lease.state.releases.held;
-        let Some(held) = plan
-            .held
-            .as_ref()
-            .filter(|held| known.as_ref() != Some(held))
-        else {
+    /// Records what holds the operation, and queues the event about a held image once for each thing that holds it.
+    pub(super) fn track_hold(&mut self, decision: &Decision) {
+        let hold = decision.find_hold();
+        if let Some(hold) = hold
+            && let Some(image) = &hold.image
+        {
+            self.queue_hold(hold, image);
+        }
+        self.lease
+            .state
+            .track_hold(Op::FUNCTION.name(), hold.cloned(), self.now);
+    }
+
+    fn queue_hold(&mut self, hold: &Hold, image: &HeldImage) {
+        let announced = Some((hold.kind, image.clone()));
+        if self.lease.state.releases.held == announced {
             return;
-        };
-        *known = Some(held.clone());
+        }
+        self.lease.state.releases.held = announced;
         self.events.push(ReleaseEvent {
             kind: ReleaseEventKind::Held,
             at: self.now,
             since: self.now,
             service: self.target.arn.clone(),
-            tag: held.tag.clone(),
-            digest: held.digest.clone(),
-            commit: held.commit.clone(),
-            reason: plan.reason.clone(),
+            tag: image.tag.clone(),
+            digest: image.digest.clone(),
+            commit: image.commit.clone(),
+            reason: hold.reason.clone(),
         });
     }
 

@@ -7,7 +7,7 @@ use crate::engine::operation::Operation;
 use crate::engine::telemetry::Counts;
 use crate::model::{ReleaseEvent, Tagged};
 use crate::notify::Notification;
-use crate::plan::{HookStatus, Outcome, Plan, Step};
+use crate::plan::{Hold, HookStatus, Outcome, Plan, Step};
 use crate::ports::ledger::{Lease, LedgerError};
 use crate::state::RequestState;
 use crate::{Error, Event};
@@ -61,7 +61,7 @@ pub(super) struct Reconciliation<'a, Op: Operation, C, L, O> {
 pub(super) struct Decision {
     pub(super) plan: Plan,
     /// Each step of the plan in order, or the veto or limit that withholds it.
-    pub(super) steps: Vec<Result<Step, String>>,
+    pub(super) steps: Vec<Result<Step, Hold>>,
     pub(super) observed: String,
     pub(super) observe_only: bool,
 }
@@ -88,8 +88,15 @@ impl Decision {
     pub(super) fn list_withheld(&self) -> Vec<Outcome> {
         self.steps
             .iter()
-            .filter_map(|step| step.as_ref().err().cloned().map(Outcome::Withheld))
+            .filter_map(|step| step.as_ref().err())
+            .map(|hold| Outcome::Withheld(hold.reason.clone()))
             .collect()
+    }
+
+    /// Returns what the plan says it is held by, or what withholds its first withheld step.
+    pub(super) fn find_hold(&self) -> Option<&Hold> {
+        let mut withheld = self.steps.iter().filter_map(|step| step.as_ref().err());
+        self.plan.hold.as_ref().or_else(|| withheld.next())
     }
 
     /// Returns the reason of the plan, with all vetoes and limits that apply.
@@ -97,7 +104,7 @@ impl Decision {
         let withheld = self
             .steps
             .iter()
-            .filter_map(|step| step.as_ref().err().map(String::as_str));
+            .filter_map(|step| step.as_ref().err().map(|hold| hold.reason.as_str()));
         std::iter::once(self.plan.reason.as_str())
             .chain(withheld)
             .collect::<Vec<_>>()

@@ -58,7 +58,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         if !Op::ALWAYS_CLEANS_UP
             && let Some(pause) = self.find_pause()
         {
-            return Err(describe_pause(pause));
+            return Err(pause.describe_pause());
         }
         let (managed, policy) = match self.read_tags() {
             Ok(Some(read)) => read,
@@ -119,18 +119,4 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     fn cleans_up_unmanaged(&self) -> bool {
         Op::CLEANS_UP_UNMANAGED || self.lease.state.watched.contains(Op::FUNCTION.name())
     }
-}
-
-/// Explains a pause, for the journal: who asked for it, since when and why.
-fn describe_pause(pause: &Request) -> String {
-    let scope = pause
-        .scope
-        .describe_many()
-        .map_or_else(String::new, |many| format!("{many} is "));
-    format!(
-        "{scope}paused by {} since {}: {}",
-        pause.caller_name(),
-        pause.at.strftime("%F %H:%M UTC"),
-        pause.reason
-    )
 }

@@ -153,6 +153,21 @@ impl Request {
     pub fn caller_name(&self) -> &str {
         self.by.rsplit(['/', ':']).next().unwrap_or(&self.by)
     }
+
+    /// Explains a pause: what is paused, who asked for it, since when and why.
+    #[must_use]
+    pub fn describe_pause(&self) -> String {
+        let scope = self
+            .scope
+            .describe_many()
+            .map_or_else(String::new, |many| format!("{many} is "));
+        format!(
+            "{scope}paused by {} since {}: {}",
+            self.caller_name(),
+            self.at.strftime("%F %H:%M UTC"),
+            self.reason
+        )
+    }
 }
 
 impl RequestScope {

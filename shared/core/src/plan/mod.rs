@@ -5,6 +5,7 @@ mod action;
 mod backups;
 mod drills;
 mod healing;
+mod hold;
 mod logs;
 mod monitoring;
 mod pre_deployment;
@@ -16,9 +17,9 @@ mod scaling;
 #[cfg(test)]
 mod stable_key_tests;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Digest;
 use crate::notify::Message;
 
 pub use action::Action;
@@ -31,6 +32,7 @@ pub use healing::{
     CloseIncident, DrainInstance, HealingAction, IncreaseMemory, ParkService, ReplaceTask,
     SwitchCapacityProvider,
 };
+pub use hold::{HeldImage, Hold, HoldKind};
 pub use logs::{ExportLogs, LogAction, SetRetention, WriteManifest};
 pub use monitoring::{ApplyAlarms, ApplyDashboard, MonitoringAction};
 pub use pre_deployment::{RunPreDeploymentTask, StopPreDeploymentTask};
@@ -60,36 +62,12 @@ pub struct Plan {
     /// The response to a deployment lifecycle hook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<HookStatus>,
-    /// The image that the plan holds, if it holds one.
+    /// What keeps the operation from doing more now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<HeldImage>,
+    pub hold: Option<Hold>,
     /// The plan refuses what a caller asked for. The reason says why.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_refusal: bool,
-}
-
-/// An image that is not deployed now, and what holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldImage {
-    pub tag: String,
-    pub digest: Digest,
-    pub commit: Option<String>,
-    pub by: HoldKind,
-}
-
-/// What holds an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum HoldKind {
-    /// The image has no platform of the service.
-    Platform,
-    /// It is not verified yet where it must be first.
-    Promotion,
-    Freeze,
-    Scan,
-    Approval,
-    Snapshot,
-    /// The task that runs before it has not passed.
-    PreDeploymentTask,
 }
 
 /// A risk in the configuration of a target that has not caused harm yet.
@@ -130,7 +108,7 @@ impl Plan {
             findings: None,
             waits_for: None,
             hook: None,
-            held: None,
+            hold: None,
             is_refusal: false,
         }
     }
@@ -177,6 +155,24 @@ impl Plan {
             hook: Some(status),
             ..self
         }
+    }
+
+    /// Returns the plan as one that something holds, for its reason.
+    #[must_use]
+    pub fn with_hold(self, kind: HoldKind) -> Self {
+        Self {
+            hold: Some(Hold::new(kind, self.reason.clone())),
+            ..self
+        }
+    }
+
+    /// Returns the plan with the time at which its hold ends by itself.
+    #[must_use]
+    pub fn with_hold_end(mut self, until: Timestamp) -> Self {
+        if let Some(hold) = &mut self.hold {
+            hold.until = Some(until);
+        }
+        self
     }
 
     #[must_use]

@@ -6,6 +6,7 @@
 mod backup;
 #[cfg(test)]
 mod backup_tests;
+mod check;
 mod clock;
 mod deploy;
 mod deploy_options;
@@ -30,6 +31,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 pub use backup::{BackupPolicy, DrillSchedule, Retention, Slots};
+pub use check::check_tags;
 pub use clock::ScheduleWindow;
 pub use deploy::DeployPolicy;
 pub use deploy_options::{

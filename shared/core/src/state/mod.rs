@@ -33,5 +33,5 @@ pub use releases::{
 pub use requests::{OpenRequests, RequestState, approval_key};
 pub use scaling::{RaisedMinimum, Scaling, ScalingState, Surge};
 pub(crate) use target::silenced_key;
-pub use target::{Pending, TargetState};
+pub use target::{Pending, RecordedHold, TargetState};
 pub use timeline::TimelineEntry;

@@ -1,7 +1,7 @@
 //! The state of releases: the active rollout, verified revisions and quarantined digests.
 
 use crate::notify::Message;
-use crate::plan::{HeldImage, RestartTasks, RunPreDeploymentTask};
+use crate::plan::{HeldImage, HoldKind, RestartTasks, RunPreDeploymentTask};
 use crate::state::attempt::Attempt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,8 +44,8 @@ pub struct ReleaseState {
     pub unapplied_template: Option<String>,
     /// The images of revisions that Lamplighter did not register, as they were written there.
     pub template_images: Vec<String>,
-    /// The image that is held, and why. `None` once something is rolled out.
-    pub held: Option<HeldImage>,
+    /// The image that was last announced as held, and by what. `None` once something is rolled out.
+    pub held: Option<(HoldKind, HeldImage)>,
     /// The revision that ran stably before the first release. It is the first rollback target.
     pub adopted: Option<AdoptedRevision>,
     /// The image that the tasks run before the first release, while their revision names no digest.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Digest, ReleaseEvent};
 use crate::notify::{Message, Notification};
-use crate::plan::{Action, ReleaseAction};
+use crate::plan::{Action, Hold, ReleaseAction};
 use crate::state::attempt::Attempt;
 use crate::state::backups::BackupState;
 use crate::state::certificates::RecordedCertificate;
@@ -34,6 +34,8 @@ pub struct TargetState {
     pub findings: BTreeMap<String, String>,
     /// The condition that each operation waits for, and since when.
     pub waiting: BTreeMap<String, (String, Timestamp)>,
+    /// What holds each operation, and since when.
+    pub holds: BTreeMap<String, RecordedHold>,
     /// The operations whose sweep must reconcile this target again.
     pub watched: BTreeSet<String>,
     /// Notifications that could not be sent. They are sent first next time.
@@ -83,6 +85,27 @@ impl TargetState {
             .get(operation)
             .filter(|(waits, _)| waits == what_for)
             .map(|(_, since)| *since)
+    }
+
+    /// Records what holds an operation, or that nothing does. The time stays while the same thing holds it.
+    pub fn track_hold(&mut self, operation: &str, hold: Option<Hold>, now: Timestamp) {
+        let Some(hold) = hold else {
+            self.holds.remove(operation);
+            return;
+        };
+        let since = self
+            .holds
+            .get(operation)
+            .filter(|known| known.hold.kind == hold.kind && known.hold.image == hold.image)
+            .map_or(now, |known| known.since);
+        let recorded = RecordedHold { hold, since };
+        self.holds.insert(operation.to_owned(), recorded);
+    }
+
+    /// Returns what holds an operation.
+    #[must_use]
+    pub fn find_hold(&self, operation: &str) -> Option<&Hold> {
+        self.holds.get(operation).map(|recorded| &recorded.hold)
     }
 
     /// Adds the target to the watch list of an operation, or removes it.
@@ -223,6 +246,13 @@ const SILENCED_PREFIX: &str = "muted:";
 #[must_use]
 pub(crate) fn silenced_key(key: &str) -> String {
     format!("{SILENCED_PREFIX}{key}")
+}
+
+/// What holds an operation, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedHold {
+    pub hold: Hold,
+    pub since: Timestamp,
 }
 
 /// An intended action, and the notification to send once it has taken effect.

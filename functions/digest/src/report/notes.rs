@@ -1,8 +1,8 @@
-//! Targets that are paused, held, silenced or quarantined, and deadlines that are near.
+//! Targets that people paused or silenced, and deadlines that are near.
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Certificate, Command, Database, Renewal, Request, Tagged};
-use lamplighter::policy;
+use lamplighter::policy::{self, Managed};
 use lamplighter::state::{RequestState, TargetState};
 
 use crate::inputs::ReportInputs;
@@ -59,35 +59,19 @@ fn describe_request(request: &Request) -> String {
     )
 }
 
-/// Returns what is held, silenced, frozen or quarantined for a target.
-pub fn list_holds(tagged: &Tagged, state: &TargetState, now: Timestamp) -> Vec<Entry> {
-    let waiting = state.waiting.iter().map(|(operation, (cause, since))| {
-        let since = since.strftime("%F %H:%M UTC");
-        format!("{operation} held: {cause} (since {since})")
-    });
-    let freezes = policy::list_freezes(&tagged.tags)
-        .into_iter()
-        .map(|freeze| format!("freeze: {freeze}"));
-    let quarantined = state.releases.quarantined.iter().map(|(digest, reason)| {
-        let digest = digest.short_digest();
-        format!("{digest} is quarantined: {reason}")
-    });
-    let not_blamed = state.releases.not_blamed.iter().map(|(digest, failed)| {
-        let at = failed.retry_at().strftime("%F %H:%M UTC");
-        let (digest, cause) = (digest.short_digest(), failed.cause.describe());
-        format!("{digest} is deployed again at {at} or later: {cause}")
-    });
+/// Returns the pause and the silence of a target, by tag and by request.
+pub fn list_notes(tagged: &Tagged, state: &TargetState, now: Timestamp) -> Vec<Entry> {
     let requests = &state.requests;
     let requested = requests
         .list_pauses(now)
         .chain(requests.find_silence(now))
         .map(describe_request);
-    waiting
+    let is_paused = policy::parse_managed(&tagged.tags) == Ok(Managed::Paused);
+    let paused = is_paused.then(|| format!("paused by {}", policy::MANAGED));
+    paused
+        .into_iter()
         .chain(requested)
         .chain(describe_silence(tagged, now))
-        .chain(freezes)
-        .chain(quarantined)
-        .chain(not_blamed)
         .map(|text| Entry::new(tagged, text))
         .collect()
 }
