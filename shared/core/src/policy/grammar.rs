@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::reference::TagReference;
+use crate::notify::redact::redact_whole;
 
 /// An invalid tag: its key, its value, the problem and a valid example.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -18,7 +19,9 @@ pub struct TagError {
 
 impl fmt::Display for TagError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tag {} = \"{}\": {}", self.tag, self.value, self.problem)?;
+        // An address in the value may contain a password, and the problem may quote it.
+        let (value, problem) = (redact_whole(&self.value), redact_whole(&self.problem));
+        write!(f, "tag {} = \"{value}\": {problem}", self.tag)?;
         if self.example.is_empty() {
             Ok(())
         } else {

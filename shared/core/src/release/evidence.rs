@@ -242,8 +242,10 @@ fn find_failed_container<'a>(
         .or_else(|| task.containers.first())
 }
 
-/// Selects the last lines that contain an error word, or else the last lines.
+/// Selects the last lines that contain an error word, or else the last lines. They are redacted together, because a key has
+/// several lines.
 fn select_log_lines(lines: &[String]) -> Vec<String> {
+    let lines = redact::redact_lines(lines);
     let mut selected: Vec<&String> = lines
         .iter()
         .rev()
@@ -256,8 +258,8 @@ fn select_log_lines(lines: &[String]) -> Vec<String> {
     selected
         .into_iter()
         .rev()
-        .map(|line| redact::redact_line(line))
         .filter(|line| !line.is_empty())
+        .cloned()
         .collect()
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::notify::redact::redact_line;
 use crate::ports::Probes;
 use crate::state::ProbeStreak;
 
@@ -19,7 +20,11 @@ pub async fn probe_if_due<C: Probes>(
     let mut problem = None;
     for url in urls {
         let answer = cloud.probe_url(url, expect).await;
-        problem = problem.or(answer.problem.map(|problem| format!("{url}: {problem}")));
+        // The address may contain a password.
+        let found = answer
+            .problem
+            .map(|problem| redact_line(&format!("{url}: {problem}")));
+        problem = problem.or(found);
     }
     streak.with_result(problem, now)
 }
