@@ -188,7 +188,7 @@ async def application(scope, receive, send):
         return await control(scope["path"].removeprefix("/_stack/"), body, send)
     headers = {key.decode().lower(): value.decode("latin1") for key, value in scope["headers"]}
     if scope["path"].startswith("/_people/"):
-        status, document, more = people.hear(scope["path"].removeprefix("/_people/"), headers, json.loads(body))
+        status, document, more = people.hear(scope["path"].removeprefix("/_people/"), headers, body.decode())
         return await answer(send, status, document, more)
     service, action, caller = name_of(headers, body, scope["path"])
     if service:

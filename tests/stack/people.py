@@ -1,22 +1,26 @@
-"""Stand-ins for Slack's methods, PagerDuty and webhooks: whatever is posted below ``/_people/`` is kept and taken.
+"""Stand-ins for Slack's methods, PagerDuty, Teams, webhooks and heartbeats: whatever arrives below ``/_people/`` is kept.
 
-``/_stack/people`` lists what they got: [{path, headers, body}], with the headers that say who sends it.
+``/_stack/people`` lists what they got: [{path, headers, body, raw}], with the headers that say who sends it, and the body
+as it was signed.
 """
+
+import json
 
 HEARD = []
 REFUSALS = []
-NAMED = ("authorization", "x-lamplighter-timestamp", "x-lamplighter-signature")
+NAMED = ("authorization", "webhook-id", "webhook-timestamp", "webhook-signature")
 
 
-def hear(path, headers, body):
-    """Answers what is posted: status, document, headers. Slack's own name of a message counts up."""
+def hear(path, headers, raw):
+    """Answers what arrives: status, document, headers. Slack's own name of a message counts up."""
+    body = json.loads(raw) if raw else None
     method = path.rsplit("/", 1)[-1]
     refusal = next((r for r in REFUSALS if r["path"] in path and r["times"] > 0), None)
     if refusal:
         refusal["times"] -= 1
         more = [(b"retry-after", str(refusal["after"]).encode())] if refusal.get("after") else []
         return refusal.get("status", 200), {"ok": False, "error": refusal.get("error", "")}, more
-    HEARD.append({"path": path, "headers": {name: headers[name] for name in NAMED if name in headers}, "body": body})
+    HEARD.append({"path": path, "headers": {name: headers[name] for name in NAMED if name in headers}, "body": body, "raw": raw})
     if method in ("chat.postMessage", "chat.update"):
         ts = body.get("ts") or f"1795321829.{len(HEARD):06d}"
         # Slack answers with the whole message, and who it takes it to be of.

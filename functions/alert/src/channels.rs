@@ -14,6 +14,7 @@ mod slack;
 mod slack_blocks;
 #[cfg(test)]
 mod slack_tests;
+mod teams;
 mod webhook;
 
 use std::cell::{OnceCell, RefCell};
@@ -24,8 +25,9 @@ use jiff::SignedDuration;
 use lamplighter::AwsError;
 use lamplighter::notify::Severity;
 use lamplighter::policy::StackDefaults;
+use lamplighter_aws::http::probe_url;
 use lamplighter_aws::signed_link::LinkSigner;
-use lamplighter_aws::{Config, Secret, Topic};
+use lamplighter_aws::{Config, Secret, Topic, is_local};
 
 use crate::notifier::{Notifier, Outgoing, SendError};
 use crate::rate_limit::Route;
@@ -138,6 +140,8 @@ impl Channels {
             DestinationKind::Webhook { url, signing_key } => {
                 webhook::send_document(attempt, url, signing_key).await?;
             }
+            DestinationKind::Teams { url } => teams::send_card(attempt, url).await?,
+            DestinationKind::Heartbeat { .. } => {}
             DestinationKind::Topic { arn, amazon_q } => {
                 let topic = Topic::new(self.config.clone(), arn);
                 let body = if *amazon_q {
@@ -169,14 +173,43 @@ impl Notifier for Channels {
     fn routes(&self) -> Vec<Route> {
         let mut routes = vec![self.email.clone()];
         for (name, destination) in self.destinations.borrow().iter().flatten() {
+            if let DestinationKind::Heartbeat { .. } = destination.kind {
+                continue;
+            }
             routes.push(Route {
                 channel: name.clone(),
                 min_severity: destination.min_severity,
                 apps: destination.apps.clone(),
+                escalates_after: destination.escalates_after,
                 ..self.email.clone()
             });
         }
         routes
+    }
+
+    async fn send_heartbeats(&self) {
+        let urls: Vec<(String, String)> = self
+            .destinations
+            .borrow()
+            .iter()
+            .flatten()
+            .filter_map(|(name, destination)| match &destination.kind {
+                DestinationKind::Heartbeat { url } => Some((name.clone(), url.clone())),
+                DestinationKind::SlackWebhook { .. }
+                | DestinationKind::SlackBot(_)
+                | DestinationKind::PagerDuty { .. }
+                | DestinationKind::Webhook { .. }
+                | DestinationKind::Teams { .. }
+                | DestinationKind::Topic { .. } => None,
+            })
+            .collect();
+        for (channel, url) in urls {
+            let problem = call_heartbeat(url).await;
+            // Whoever waits for the heartbeat notices that it is missing.
+            if let Some(problem) = problem {
+                tracing::warn!(channel, problem, "a heartbeat was not accepted");
+            }
+        }
     }
 
     async fn send(
@@ -204,6 +237,23 @@ impl Notifier for Channels {
     }
 }
 
+/// Calls the address of a heartbeat. Returns what is wrong, without the address, which may be a secret.
+async fn call_heartbeat(url: String) -> Option<String> {
+    if !is_local() && !url.starts_with("https://") {
+        return Some("the URL does not start with https://".to_owned());
+    }
+    let call = move || {
+        let result = probe_url(&url, None, is_local());
+        result
+            .problem
+            .map(|problem| problem.replace(&url, "the URL"))
+    };
+    match tokio::task::spawn_blocking(call).await {
+        Ok(problem) => problem,
+        Err(error) => Some(error.to_string()),
+    }
+}
+
 /// Returns the route of the stack's own topic, which gets everything.
 fn email_route(defaults: &StackDefaults) -> Route {
     Route {
@@ -212,6 +262,7 @@ fn email_route(defaults: &StackDefaults) -> Route {
         messages_per_minute: usize::try_from(defaults.messages_per_minute).unwrap_or(usize::MAX),
         min_severity: Severity::Info,
         apps: Vec::new(),
+        escalates_after: None,
     }
 }
 

@@ -48,7 +48,7 @@ impl<N: Notifier> Sender<'_, N> {
             if !has_time_to_send(now, self.deadline) {
                 break;
             }
-            let Some(message) = self.build_outgoing(state, name, &delivery, now) else {
+            let Some(message) = self.build_outgoing(state, route, &delivery, now) else {
                 continue;
             };
             let result = self.notifier.send(name, &message).await;
@@ -83,7 +83,7 @@ impl<N: Notifier> Sender<'_, N> {
     fn build_outgoing<'a>(
         &'a self,
         state: &'a DispatcherState,
-        channel: &str,
+        route: &Route,
         delivery: &Delivery,
         now: Timestamp,
     ) -> Option<Outgoing<'a>> {
@@ -97,10 +97,11 @@ impl<N: Notifier> Sender<'_, N> {
                     kind: *kind,
                     sent_lines: incident
                         .deliveries
-                        .get(channel)
+                        .get(&route.channel)
                         .map_or(0, |delivery| delivery.sent_lines),
                     stack: self.stack,
                     pause: pause.filter(|_| !is_pause),
+                    escalated_after: route.escalates_after,
                     now,
                     links: self.notifier.links(),
                 })

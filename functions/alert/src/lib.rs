@@ -85,6 +85,8 @@ pub async fn handle_event<I: IncidentStore, N: Notifier>(
         let sent = alert
             .dispatch_notifications(&[], &run.request_id, run.deadline)
             .await?;
+        // Only after the ledger and the channels did their part.
+        alert.notifier.send_heartbeats().await;
         return Ok(json!({"sent": sent}));
     }
     let mut notifications = Vec::new();

@@ -52,6 +52,9 @@ pub trait Notifier {
     /// Returns the channels with their limits and filters.
     fn routes(&self) -> Vec<Route>;
 
+    /// Calls the addresses that expect to be called regularly. A failure is only logged.
+    async fn send_heartbeats(&self) {}
+
     /// Sends one message, after a pause where the channel needs one. Returns the identifier of the
     /// channel's thread, if it has threads.
     ///

@@ -9,7 +9,7 @@ use lamplighter::notify::Severity;
 use lamplighter::notify::incident::{Channel, Incident, IncidentId};
 use lamplighter::ports::incidents::DispatcherState;
 
-use crate::notification::{NotificationKind, due_kind};
+use crate::notification::{NotificationKind, due_kind, needs_reminders};
 use crate::suppression::suppression_reason;
 
 /// The window of the rate limit.
@@ -32,12 +32,14 @@ pub struct Route {
     pub min_severity: Severity,
     /// The applications whose incidents are sent; all of them if empty.
     pub apps: Vec<String>,
+    /// The time after which an incident that nobody acknowledged is sent; `None` sends it at once.
+    pub escalates_after: Option<SignedDuration>,
 }
 
 impl Route {
     /// Reports whether this channel accepts an incident. Other channels report that this one is
     /// broken.
-    fn accepts_incident(&self, incident: &Incident) -> bool {
+    fn accepts_incident(&self, incident: &Incident, now: Timestamp) -> bool {
         let is_of_app = self.apps.is_empty()
             || incident
                 .app
@@ -46,6 +48,23 @@ impl Route {
         is_of_app
             && (incident.severity >= self.min_severity || self.has_open_alert(incident))
             && incident.cause != Cause::Channel(self.channel.clone())
+            && self.has_waited(incident, now)
+    }
+
+    /// Reports whether this channel waits for the end of an incident, or the incident fires for so long without an
+    /// acknowledgement that it escalates to the channel.
+    fn has_waited(&self, incident: &Incident, now: Timestamp) -> bool {
+        let Some(after) = self.escalates_after else {
+            return true;
+        };
+        let fires_since = incident
+            .reopened_at
+            .last()
+            .copied()
+            .max(Some(incident.since));
+        let has_escalated = fires_since.is_some_and(|since| now.duration_since(since) >= after);
+        let mut deliveries = incident.deliveries.get(&self.channel).into_iter();
+        deliveries.any(|delivery| !delivery.resolved) || has_escalated && needs_reminders(incident)
     }
 
     /// Reports whether this channel has sent an alert about the incident, and not yet its resolution.
@@ -126,7 +145,7 @@ pub fn due_notifications(
 ) -> Vec<(IncidentId, NotificationKind)> {
     let mut due = Vec::new();
     for (id, incident) in &state.incidents {
-        if !route.accepts_incident(incident) {
+        if !route.accepts_incident(incident, now) {
             continue;
         }
         let kind = if incident.severity < route.min_severity {

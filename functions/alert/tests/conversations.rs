@@ -34,6 +34,7 @@ fn mail() -> Route {
         messages_per_minute: 8,
         min_severity: Severity::Info,
         apps: Vec::new(),
+        escalates_after: None,
     }
 }
 
@@ -648,6 +649,63 @@ fn a_receiver_of_critical_alerts_hears_nothing_below(
         minute(&mut state, resolved_at + n);
     }
     assert_eq!(heard, expected);
+}
+
+/// A receiver to escalate to hears of what nobody acknowledged in time, and how it ended; after a return it waits again.
+#[rstest]
+#[case::nobody_acknowledges(None, &[(15, NotificationKind::Firing), (40, NotificationKind::Resolved), (65, NotificationKind::Updated)])]
+#[case::in_time(Some(10), &[(65, NotificationKind::Firing)])]
+#[case::too_late(Some(20), &[(15, NotificationKind::Firing), (40, NotificationKind::Resolved), (65, NotificationKind::Updated)])]
+fn what_nobody_acknowledges_escalates(
+    #[case] acknowledged_at: Option<i64>,
+    #[case] expected: &[(i64, NotificationKind)],
+) {
+    let route = Route {
+        channel: "chief".into(),
+        escalates_after: Some(SignedDuration::from_mins(15)),
+        ..mail()
+    };
+    let mut state = desk(&[crash(0)]);
+    let mut heard = Vec::new();
+    for minute in 0..80 {
+        match minute {
+            40 => ingest_notification(&mut state, &well(40)),
+            50 => ingest_notification(&mut state, &crash(50)),
+            _ if Some(minute) == acknowledged_at => only(&mut state).acknowledged = true,
+            _ => {}
+        }
+        for delivery in plan_deliveries(&state, &route, at(minute)) {
+            let Delivery::Single(id, kind) = delivery else {
+                panic!("a summary")
+            };
+            let incident = state.incidents.get_mut(&id).unwrap();
+            mark_notified(incident, "chief", kind, None, at(minute));
+            heard.push((minute, kind));
+        }
+    }
+    assert_eq!(heard, expected);
+}
+
+/// News that asks for no one, and an incident that ends in time, escalate to nobody.
+#[test]
+fn what_ends_in_time_does_not_escalate() {
+    let route = Route {
+        channel: "chief".into(),
+        escalates_after: Some(SignedDuration::from_mins(15)),
+        ..mail()
+    };
+    let news = notice(
+        Function::Deploy,
+        service("web"),
+        0,
+        Message::info("deploying RC_1.4.2"),
+    );
+    for incident in [vec![news], vec![crash(0), well(14)]] {
+        let state = desk(&incident);
+        for minute in 0..120 {
+            assert_eq!(plan_deliveries(&state, &route, at(minute)), []);
+        }
+    }
 }
 
 #[test]

@@ -164,6 +164,7 @@ impl Notifier for People {
             messages_per_minute: 8,
             min_severity: Severity::Info,
             apps: Vec::new(),
+            escalates_after: None,
         };
         CHANNELS.iter().map(|name| route(name)).collect()
     }

@@ -37,6 +37,7 @@ fn render(notice: &Notification) -> (String, String) {
         stack: "lamplighter",
         pause: None,
         now: now(),
+        escalated_after: None,
         links: None,
     };
     (message.subject(), message.body())

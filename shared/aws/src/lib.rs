@@ -43,6 +43,7 @@ mod tagging;
 mod timestamps;
 mod topic;
 mod vault;
+pub mod webhook_signature;
 
 pub use aws::Aws;
 pub use config::{Config, build_sdk_config, is_local};

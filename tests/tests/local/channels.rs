@@ -1,7 +1,10 @@
 //! Messages to Slack, PagerDuty and webhooks, end to end: the real function and servers that record what they get.
 
+use std::collections::BTreeSet;
+
 use e2e::testkit::alerts::{notice, sweep, tell};
 use e2e::testkit::stack::Stack;
+use lamplighter_aws::webhook_signature::sign_webhook;
 use serde_json::{Value, json};
 
 /// A stack whose channels are those of the secret.
@@ -157,7 +160,9 @@ fn pagerduty_gets_critical_incidents_and_a_webhook_all_of_them_signed() {
     let stack = stack(|people| {
         json!({
             "pager": {"pagerduty_key": "key", "from": "critical", "api": format!("{people}/enqueue")},
-            "hook": {"webhook": format!("{people}/hook"), "signing_key": "secret"},
+            "hook": {"webhook": format!("{people}/hook"), "signing_key": "whsec_c2VjcmV0"},
+            "team": {"teams": format!("{people}/team"), "from": "critical"},
+            "chief": {"slack_webhook": format!("{people}/chief"), "escalate": "24h"},
             "crm": {"slack_webhook": format!("{people}/crm"), "apps": ["crm"]},
         })
     });
@@ -189,15 +194,58 @@ fn pagerduty_gets_critical_incidents_and_a_webhook_all_of_them_signed() {
             .iter()
             .map(|hook| &hook["body"]["kind"])
             .collect::<Vec<_>>(),
-        ["begins", "changes", "over"]
+        ["firing", "updated", "resolved"]
     );
-    assert!(
-        hooked[0]["headers"]["x-lamplighter-signature"]
-            .as_str()
-            .unwrap()
-            .starts_with("v1=")
+    for hook in &hooked {
+        let header = |name: &str| hook["headers"][name].as_str().unwrap_or_default();
+        let seconds = header("webhook-timestamp").parse().unwrap();
+        let body = hook["raw"].as_str().unwrap();
+        assert_eq!(
+            header("webhook-signature"),
+            sign_webhook("secret", header("webhook-id"), seconds, body)
+        );
+    }
+    let ids: BTreeSet<&str> = hooked
+        .iter()
+        .filter_map(|hook| hook["headers"]["webhook-id"].as_str())
+        .collect();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+    let cards = heard(&stack, "team");
+    assert_eq!(cards.len(), 2);
+    let card = &cards[0]["body"]["attachments"][0];
+    assert_eq!(
+        card["contentType"],
+        "application/vnd.microsoft.card.adaptive"
     );
+    let heading = &card["content"]["body"][0]["inlines"][0]["text"];
+    assert!(heading.to_string().contains("CRITICAL"), "{card}");
+    assert_eq!(heard(&stack, "chief").len(), 0);
     assert_eq!(heard(&stack, "crm").len(), 0);
+}
+
+/// Each sweep calls the address of a heartbeat, which gets no messages and reports no failure of its own.
+#[test]
+fn a_heartbeat_is_called_by_each_sweep_and_by_nothing_else() {
+    let stack = stack(|people| {
+        json!({
+            "alive": {"heartbeat": format!("{people}/alive")},
+            "broken": {"heartbeat": format!("{people}/broken")},
+        })
+    });
+    stack.control(
+        "refuse",
+        json!({"path": "broken", "times": 9, "status": 500}),
+    );
+    tell(&stack, &[crash()]);
+    stack.until("the mail is there", || {
+        (stack.mail().len() == 1).then_some(())
+    });
+    assert_eq!(heard(&stack, "alive").len(), 0);
+    sweep(&stack);
+    sweep(&stack);
+    assert_eq!(heard(&stack, "alive").len(), 2);
+    assert_eq!(stack.mail().len(), 1);
+    assert_eq!(stack.dead_letters().len(), 0);
 }
 
 #[test]

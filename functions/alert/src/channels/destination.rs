@@ -4,12 +4,16 @@
 //! {"ops":   {"slack_token": "xoxb-…", "channel": "C0123ABC", "from": "warning"},
 //!  "shop":  {"slack_webhook": "https://hooks.slack.com/services/…", "apps": ["shop"]},
 //!  "pager": {"pagerduty_key": "…", "from": "critical"},
-//!  "hook":  {"webhook": "https://…", "signing_key": "…"},
+//!  "hook":  {"webhook": "https://…", "signing_key": "whsec_…"},
+//!  "chief": {"pagerduty_key": "…", "escalate": "15m"},
+//!  "team":  {"teams": "https://….logic.azure.com/workflows/…"},
+//!  "alive": {"heartbeat": "https://hc-ping.com/…"},
 //!  "chat":  {"topic": "arn:aws:sns:…", "amazon_q": true}}
 //! ```
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use lamplighter::notify::Severity;
 use serde_json::{Map, Value};
 
@@ -23,7 +27,9 @@ const SLACK_API: &str = "https://slack.com/api";
 /// Source: <https://developer.pagerduty.com/docs/send-alert-event>
 const PAGER_DUTY_API: &str = "https://events.pagerduty.com/v2/enqueue";
 
-const FILTERS: [&str; 2] = ["from", "apps"];
+const FILTERS: [&str; 3] = ["from", "apps", "escalate"];
+/// The longest time until an incident escalates. A day later it is in the daily report.
+const MAX_ESCALATION: SignedDuration = SignedDuration::from_hours(24);
 
 /// A channel from the secret. It has no `Debug`, because it holds secrets.
 #[derive(Clone)]
@@ -33,17 +39,40 @@ pub struct Destination {
     pub min_severity: Severity,
     /// The applications whose incidents are sent; all of them if empty.
     pub apps: Vec<String>,
+    /// The time after which an incident that nobody acknowledged is sent; `None` sends it at once.
+    pub escalates_after: Option<SignedDuration>,
 }
 
 /// The settings of a channel, by what it sends to.
 #[derive(Clone)]
 pub enum DestinationKind {
-    SlackWebhook { url: String },
+    SlackWebhook {
+        url: String,
+    },
     SlackBot(SlackBot),
-    PagerDuty { key: String, api: String },
-    Webhook { url: String, signing_key: String },
-    Topic { arn: String, amazon_q: bool },
+    PagerDuty {
+        key: String,
+        api: String,
+    },
+    Webhook {
+        url: String,
+        signing_key: String,
+    },
+    Teams {
+        url: String,
+    },
+    Topic {
+        arn: String,
+        amazon_q: bool,
+    },
+    /// An address that is called every minute, and gets no messages.
+    Heartbeat {
+        url: String,
+    },
 }
+
+const NO_KIND: &str =
+    "has none of slack_webhook, slack_token, pagerduty_key, webhook, teams, topic and heartbeat";
 
 /// Parses the secret's JSON document into channels by name.
 ///
@@ -79,6 +108,7 @@ fn parse_settings(name: &str, fields: &Value) -> Result<Destination, String> {
     Ok(Destination {
         min_severity: parse_min_severity(&fields, &kind)?,
         apps: fields.names("apps")?,
+        escalates_after: parse_escalation(&fields)?,
         kind,
     })
 }
@@ -93,6 +123,26 @@ fn parse_min_severity(fields: &Fields<'_>, kind: &DestinationKind) -> Result<Sev
     }
 }
 
+/// Parses the time until an incident escalates: `15m`, `2h`.
+fn parse_escalation(fields: &Fields<'_>) -> Result<Option<SignedDuration>, String> {
+    let Some(text) = fields.optional_text("escalate")? else {
+        return Ok(None);
+    };
+    let minutes = text
+        .strip_suffix('m')
+        .and_then(|minutes| minutes.parse().ok())
+        .map(SignedDuration::from_mins);
+    let hours = text
+        .strip_suffix('h')
+        .and_then(|hours| hours.parse().ok())
+        .map(SignedDuration::from_hours);
+    minutes
+        .or(hours)
+        .filter(|time| time.is_positive() && *time <= MAX_ESCALATION)
+        .map(Some)
+        .ok_or_else(|| "escalate is not a time of up to 24h such as 15m".to_owned())
+}
+
 /// Returns the lowest severity that is sent by default. The daily report is no reason to page
 /// someone.
 fn default_min_severity(kind: &DestinationKind) -> Severity {
@@ -101,7 +151,9 @@ fn default_min_severity(kind: &DestinationKind) -> Severity {
         DestinationKind::SlackWebhook { .. }
         | DestinationKind::SlackBot(_)
         | DestinationKind::Webhook { .. }
-        | DestinationKind::Topic { .. } => Severity::Info,
+        | DestinationKind::Teams { .. }
+        | DestinationKind::Topic { .. }
+        | DestinationKind::Heartbeat { .. } => Severity::Info,
     }
 }
 
@@ -133,6 +185,12 @@ fn parse_kind(fields: &Fields<'_>) -> Result<(DestinationKind, &'static [&'stati
             &["webhook", "signing_key"],
         ));
     }
+    if let Some(url) = fields.optional_text("teams")? {
+        return Ok((DestinationKind::Teams { url }, &["teams"]));
+    }
+    if let Some(url) = fields.optional_text("heartbeat")? {
+        return Ok((DestinationKind::Heartbeat { url }, &["heartbeat"]));
+    }
     if let Some(arn) = fields.optional_text("topic")? {
         let amazon_q = fields.0.get("amazon_q") == Some(&Value::Bool(true));
         return Ok((
@@ -140,7 +198,7 @@ fn parse_kind(fields: &Fields<'_>) -> Result<(DestinationKind, &'static [&'stati
             &["topic", "amazon_q"],
         ));
     }
-    Err("has none of slack_webhook, slack_token, pagerduty_key, webhook and topic".to_owned())
+    Err(NO_KIND.to_owned())
 }
 
 /// The fields of one channel in the secret.
@@ -185,7 +243,7 @@ impl Fields<'_> {
         match unknown {
             None => Ok(()),
             Some(unknown) => Err(format!(
-                "{unknown} is unknown; allowed are {}, from and apps",
+                "{unknown} is unknown; allowed are {}, from, apps and escalate",
                 known.join(", ")
             )),
         }
@@ -205,13 +263,20 @@ mod tests {
             "shop": {"slack_webhook": "https://hooks.slack.com/services/1", "apps": ["shop"]},
             "pager": {"pagerduty_key": "1", "from": "critical"},
             "hook": {"webhook": "https://example.com", "signing_key": "1"},
+            "chief": {"slack_webhook": "https://hooks.slack.com/services/2", "escalate": "15m"},
+            "team": {"teams": "https://example.com/workflows/1"},
+            "alive": {"heartbeat": "https://example.com/ping"},
             "chat": {"topic": "arn:aws:sns:eu-west-1:123456789012:lamplighter-chat", "amazon_q": true}}"#;
         let all = parse(document).unwrap_or_else(|problem| panic!("{problem}"));
         assert_eq!(
             (all.len(), all["ops"].min_severity, &all["shop"].apps[..]),
-            (5, Severity::Warning, &["shop".to_owned()][..])
+            (8, Severity::Warning, &["shop".to_owned()][..])
         );
         assert!(matches!(&all["ops"].kind, DestinationKind::SlackBot(bot) if bot.api == SLACK_API));
+        assert_eq!(
+            all["chief"].escalates_after,
+            Some(SignedDuration::from_mins(15))
+        );
         assert!(matches!(
             all["chat"].kind,
             DestinationKind::Topic { amazon_q: true, .. }
@@ -223,7 +288,7 @@ mod tests {
     #[case(r#"{"ops": "xoxb-secret"}"#, "channel ops: is not a JSON object")]
     #[case(
         r#"{"ops": {"token": "xoxb-secret"}}"#,
-        "channel ops: has none of slack_webhook, slack_token, pagerduty_key, webhook and topic"
+        "channel ops: has none of slack_webhook, slack_token, pagerduty_key, webhook, teams, topic and heartbeat"
     )]
     #[case(
         r#"{"ops": {"slack_token": "xoxb-secret"}}"#,
@@ -239,11 +304,19 @@ mod tests {
     )]
     #[case(
         r#"{"ops": {"pagerduty_key": "secret", "form": "critical"}}"#,
-        "channel ops: form is unknown; allowed are pagerduty_key, api, from and apps"
+        "channel ops: form is unknown; allowed are pagerduty_key, api, from, apps and escalate"
     )]
     #[case(
         r#"{"ops": {"pagerduty_key": "secret", "from": "secret"}}"#,
         "channel ops: from is not one of info, warning, critical"
+    )]
+    #[case(
+        r#"{"ops": {"pagerduty_key": "secret", "escalate": "soon"}}"#,
+        "channel ops: escalate is not a time of up to 24h such as 15m"
+    )]
+    #[case(
+        r#"{"ops": {"pagerduty_key": "secret", "escalate": "48h"}}"#,
+        "channel ops: escalate is not a time of up to 24h such as 15m"
     )]
     fn an_error_names_the_field_and_never_a_value(#[case] document: &str, #[case] problem: &str) {
         assert_eq!(parse(document).err().as_deref(), Some(problem));

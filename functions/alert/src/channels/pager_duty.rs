@@ -69,6 +69,7 @@ fn build_summary_events(summary: &SummaryMessage<'_>, key: &str) -> Vec<Value> {
                 stack: summary.stack,
                 pause: summary.pause,
                 now: summary.now,
+                escalated_after: None,
                 links: None,
             };
             build_incident_event(&message, key)
@@ -186,6 +187,7 @@ mod tests {
             stack: "lamplighter",
             pause: None,
             now: jiff::Timestamp::UNIX_EPOCH,
+            escalated_after: None,
             links: None,
         };
         build_events(&Outgoing::Single(message), "key")

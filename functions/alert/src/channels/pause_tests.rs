@@ -27,6 +27,7 @@ fn a_pause_of_everything_stands_in_each_message() {
         stack: "lamplighter",
         pause: Some("everything paused by alice until it is resumed"),
         now: NOW,
+        escalated_after: None,
         links: None,
     };
     let summary = SummaryMessage {

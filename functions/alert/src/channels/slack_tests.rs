@@ -31,6 +31,7 @@ fn blocks(lines: usize, size: usize) -> Vec<Value> {
         stack: "lamplighter",
         pause: None,
         now: NOW,
+        escalated_after: None,
         links: None,
     }));
     message["blocks"].as_array().unwrap().clone()

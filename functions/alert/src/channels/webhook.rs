@@ -1,8 +1,12 @@
-//! Sends messages to webhooks as signed JSON documents.
+//! Sends messages to webhooks as JSON documents, signed as Standard Webhooks specifies.
+//!
+//! Source: <https://www.standardwebhooks.com/>
 
+use jiff::Timestamp;
+use lamplighter::model::short_hash;
 use lamplighter::notify::incident::Incident;
 use lamplighter_aws::lambda;
-use lamplighter_aws::signed_link::compute_signature;
+use lamplighter_aws::webhook_signature::sign_webhook;
 use serde_json::{Value, json};
 
 use super::json::merge_objects;
@@ -10,21 +14,46 @@ use super::request::{DeliveryAttempt, SendFailure};
 use crate::notification::NotificationKind;
 use crate::notifier::Outgoing;
 
-/// Posts a message with its time and signature in the headers.
+/// Posts a message with its identifier, time and signature in the headers.
 pub async fn send_document(
     attempt: DeliveryAttempt<'_>,
     url: &str,
     signing_key: &str,
 ) -> Result<(), SendFailure> {
     let body = build_document(attempt.message);
+    let id = build_delivery_id(attempt.channel, attempt.message);
     let now = lambda::read_clock().as_second();
-    let signature = sign_document(signing_key, now, &body.to_string());
+    let signature = sign_webhook(signing_key, &id, now, &body.to_string());
     let now = now.to_string();
     let headers = [
-        ("x-lamplighter-timestamp", now.as_str()),
-        ("x-lamplighter-signature", &signature),
+        ("webhook-id", id.as_str()),
+        ("webhook-timestamp", now.as_str()),
+        ("webhook-signature", &signature),
     ];
     attempt.post_document("webhook", url, &headers, &body).await
+}
+
+/// Returns the identifier of a message. One that is sent again, because its answer was lost, has the same.
+fn build_delivery_id(channel: &str, message: &Outgoing<'_>) -> String {
+    let incidents = match message {
+        Outgoing::Single(message) => vec![(message.incident, message.kind)],
+        Outgoing::Summary(summary) => summary.incidents.clone(),
+    };
+    let parts: Vec<String> = incidents
+        .into_iter()
+        .map(|(incident, kind)| {
+            let delivery = incident.deliveries.get(channel);
+            // Two reminders differ in the time of the message before.
+            let before: Option<Timestamp> = delivery.and_then(|delivery| delivery.at);
+            format!(
+                "{} {} {} {before:?}",
+                incident.occurrence_token(),
+                kind_name(kind),
+                incident.line_count
+            )
+        })
+        .collect();
+    format!("msg_{}", short_hash(parts.join("\n")))
 }
 
 /// Returns the document that a webhook receives, version 1.
@@ -49,7 +78,7 @@ fn build_document(message: &Outgoing<'_>) -> Value {
             json!({
                 "version": 1,
                 "stack": summary.stack,
-                "kind": "many",
+                "kind": "summary",
                 "title": summary.subject(),
                 "incidents": incidents,
             })
@@ -66,7 +95,8 @@ fn describe_incident(incident: &Incident) -> Value {
         "cause": incident.cause.to_string(),
         "severity": incident.severity,
         "since": incident.since,
-        "over": incident.resolved_at,
+        "resolved_at": incident.resolved_at,
+        "acknowledged": incident.acknowledged,
         "link": incident.link,
         "runbook": incident.runbook,
     })
@@ -75,33 +105,11 @@ fn describe_incident(incident: &Incident) -> Value {
 /// Returns the name of a kind in version 1 of the document. Receivers match on it, so it stays.
 fn kind_name(kind: NotificationKind) -> &'static str {
     match kind {
-        NotificationKind::Firing => "begins",
-        NotificationKind::Info => "news",
-        NotificationKind::Updated => "changes",
-        NotificationKind::Reminder => "lasts",
-        NotificationKind::Resolved => "over",
-        NotificationKind::Flapping => "flaps",
-    }
-}
-
-/// Returns `v1=` and the hexadecimal HMAC-SHA256 of the time in seconds, a dot and the body.
-fn sign_document(key: &str, seconds: i64, body: &str) -> String {
-    format!(
-        "v1={}",
-        compute_signature(key, &format!("{seconds}.{body}"))
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `printf '1795321829.{"a":1}' | openssl dgst -sha256 -hmac key`
-    #[test]
-    fn a_signature_is_that_of_openssl() {
-        assert_eq!(
-            sign_document("key", 1_795_321_829, r#"{"a":1}"#),
-            "v1=7d1e588b26ef73c4ce6ff7fea601303e689e46cf9b1a124813a7119cfbe7b1f5"
-        );
+        NotificationKind::Firing => "firing",
+        NotificationKind::Info => "info",
+        NotificationKind::Updated => "updated",
+        NotificationKind::Reminder => "reminder",
+        NotificationKind::Resolved => "resolved",
+        NotificationKind::Flapping => "flapping",
     }
 }

@@ -61,7 +61,11 @@ impl IncidentMessage<'_> {
                     format_duration(rhythm.quiet_period)
                 )
             }),
-            NotificationKind::Firing | NotificationKind::Info | NotificationKind::Updated => None,
+            NotificationKind::Firing => self.escalated_after.map(|after| {
+                let after = format_duration(after);
+                format!("Nobody has acknowledged this incident within {after}.")
+            }),
+            NotificationKind::Info | NotificationKind::Updated => None,
         }
     }
 

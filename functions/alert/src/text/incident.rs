@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::notify::Severity;
 use lamplighter::notify::incident::{Incident, Line};
 use lamplighter_aws::signed_link::LinkSigner;
@@ -28,6 +28,8 @@ pub struct IncidentMessage<'a> {
     pub stack: &'a str,
     /// The title of the pause of everything, while it lasts.
     pub pause: Option<&'a str>,
+    /// The time within which nobody acknowledged the incident, if the channel only gets such incidents.
+    pub escalated_after: Option<SignedDuration>,
     pub now: Timestamp,
     /// The signer of links that stop reminders, if links are configured.
     pub links: Option<&'a LinkSigner>,

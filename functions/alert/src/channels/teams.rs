@@ -1,0 +1,217 @@
+//! Renders messages for Microsoft Teams as adaptive cards, for the workflow "Post to a channel when a webhook request is
+//! received".
+//!
+//! Sources: <https://learn.microsoft.com/en-us/power-automate/teams/overview>, <https://adaptivecards.io/explorer/>
+
+use lamplighter::notify::Severity;
+use lamplighter::notify::incident::Line;
+use serde_json::{Value, json};
+
+use super::json::merge_objects;
+use super::request::{DeliveryAttempt, SendFailure};
+use crate::notification::NotificationKind;
+use crate::notifier::Outgoing;
+use crate::text::{IncidentMessage, SummaryMessage};
+
+/// The bytes of text of a card: Teams refuses messages of more than 28 KB.
+/// Source: <https://learn.microsoft.com/en-us/microsoftteams/limits-specifications-teams#chat>
+const MAX_TEXT_BYTES: usize = 16_000;
+
+/// Posts a message to the address of a workflow.
+pub async fn send_card(attempt: DeliveryAttempt<'_>, url: &str) -> Result<(), SendFailure> {
+    let document = build_message(attempt.message);
+    attempt.post_document("teams", url, &[], &document).await
+}
+
+/// Returns the message with one adaptive card.
+fn build_message(message: &Outgoing<'_>) -> Value {
+    let (body, actions) = match message {
+        Outgoing::Single(message) => (incident_body(message), incident_actions(message)),
+        Outgoing::Summary(summary) => (summary_body(summary), Vec::new()),
+    };
+    json!({
+        "type": "message",
+        "summary": message.subject(),
+        "attachments": [{
+            "contentType": "application/vnd.microsoft.card.adaptive",
+            "contentUrl": Value::Null,
+            "content": {
+                "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+                "type": "AdaptiveCard",
+                "version": "1.4",
+                "msteams": {"width": "Full"},
+                "body": body,
+                "actions": actions,
+            },
+        }],
+    })
+}
+
+fn incident_body(message: &IncidentMessage<'_>) -> Vec<Value> {
+    let mut body = CardBody::default();
+    body.add_heading(&message.subject(), title_color(message));
+    for (number, line) in message.new_lines().into_iter().enumerate() {
+        // The heading is the title of the first line.
+        if number > 0 {
+            body.add_heading(&line.title, "default");
+        }
+        for text in list_explanations(line) {
+            body.add_text(&text);
+        }
+    }
+    for text in message
+        .pause_notice()
+        .iter()
+        .chain(&message.describe_duration())
+    {
+        body.add_text(text);
+    }
+    for text in message.acknowledge_hint().iter().chain([&message.footer()]) {
+        body.add_subtle_text(text);
+    }
+    body.blocks
+}
+
+fn list_explanations(line: &Line) -> Vec<String> {
+    let next = (!line.next.is_empty()).then(|| format!("Next: {}", line.next));
+    let texts = [
+        line.action.clone(),
+        line.why.clone(),
+        next.unwrap_or_default(),
+    ];
+    texts.into_iter().filter(|text| !text.is_empty()).collect()
+}
+
+fn summary_body(summary: &SummaryMessage<'_>) -> Vec<Value> {
+    let mut body = CardBody::default();
+    body.add_heading(&summary.subject(), "attention");
+    for text in summary
+        .pause_notice()
+        .iter()
+        .chain(&summary.incident_lines())
+    {
+        body.add_text(text);
+    }
+    body.blocks
+}
+
+/// The blocks of a card. Their texts are runs, in which nothing becomes a link or a format: a log line may contain any.
+/// Source: <https://adaptivecards.io/explorer/RichTextBlock.html>
+#[derive(Debug, Default)]
+struct CardBody {
+    blocks: Vec<Value>,
+    bytes: usize,
+}
+
+impl CardBody {
+    fn add_heading(&mut self, text: &str, color: &str) {
+        let style = json!({"weight": "bolder", "size": "medium", "color": color});
+        self.add_lines(text, &style);
+    }
+
+    fn add_text(&mut self, text: &str) {
+        self.add_lines(text, &json!({}));
+    }
+
+    fn add_subtle_text(&mut self, text: &str) {
+        self.add_lines(text, &json!({"isSubtle": true, "size": "small"}));
+    }
+
+    /// Adds a block for each line, as long as there is room.
+    fn add_lines(&mut self, text: &str, style: &Value) {
+        for (number, line) in text.lines().filter(|line| !line.is_empty()).enumerate() {
+            self.bytes += line.len();
+            if self.bytes > MAX_TEXT_BYTES {
+                return;
+            }
+            let run = merge_objects(json!({"type": "TextRun", "text": line}), style.clone());
+            let spacing = if number == 0 { "default" } else { "none" };
+            self.blocks
+                .push(json!({"type": "RichTextBlock", "spacing": spacing, "inlines": [run]}));
+        }
+    }
+}
+
+fn title_color(message: &IncidentMessage<'_>) -> &'static str {
+    let incident = message.incident;
+    if incident.resolved_at.is_some() && message.kind != NotificationKind::Info {
+        return "good";
+    }
+    match incident.severity {
+        Severity::Critical => "attention",
+        Severity::Warning => "warning",
+        Severity::Info => "default",
+    }
+}
+
+fn incident_actions(message: &IncidentMessage<'_>) -> Vec<Value> {
+    let incident = message.incident;
+    let runbook = incident.runbook.as_ref();
+    let runbook = runbook.map(|address| link_action("Runbook", address));
+    let console = link_action("Open in the console", &incident.link);
+    let acknowledge = message
+        .acknowledge_link()
+        .map(|(address, _)| link_action("Stop reminders", &address));
+    runbook
+        .into_iter()
+        .chain([console])
+        .chain(acknowledge)
+        .collect()
+}
+
+fn link_action(title: &str, address: &str) -> Value {
+    json!({"type": "Action.OpenUrl", "title": title, "url": address})
+}
+
+#[cfg(test)]
+mod tests {
+    use lamplighter::Function;
+    use lamplighter::model::Arn;
+    use lamplighter::notify::incident::Incident;
+    use lamplighter::notify::{Message, Notification};
+
+    use super::*;
+
+    /// A card of a critical incident, with what a log line could do to it.
+    #[test]
+    fn a_card_has_the_message_and_its_links() {
+        let message = Message::critical("0/2 tasks running - crash loop")
+            .action("Lamplighter restarts the tasks.")
+            .why("The log says: [click](https://evil.example) *now*.")
+            .next("Look at the logs.")
+            .fires("health");
+        let mut incident = Incident::from_notification(&Notification {
+            runbook: Some("https://wiki.example.com/shop/web".to_owned()),
+            message: message.clone(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            source: Function::Heal.into(),
+            target: Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
+            name: "shop/web".to_owned(),
+            app: None,
+            stack: "lamplighter".to_owned(),
+            link: "https://console.example".to_owned(),
+            silenced_until: None,
+        });
+        incident.lines.push(Line {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            severity: message.severity,
+            source: "heal".to_owned(),
+            title: message.title,
+            action: message.action,
+            why: message.why,
+            next: message.next,
+            fires: message.fires,
+        });
+        let card = build_message(&Outgoing::Single(IncidentMessage {
+            incident: &incident,
+            kind: NotificationKind::Firing,
+            sent_lines: 0,
+            stack: "lamplighter",
+            pause: None,
+            now: jiff::Timestamp::UNIX_EPOCH,
+            escalated_after: None,
+            links: None,
+        }));
+        insta::assert_snapshot!(serde_json::to_string_pretty(&card).unwrap());
+    }
+}
