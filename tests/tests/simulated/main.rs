@@ -21,6 +21,7 @@ mod drills;
 mod enroll;
 mod evidence;
 mod fast_rollback;
+mod first_word;
 mod heal;
 mod health_histories;
 mod impact;
