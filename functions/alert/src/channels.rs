@@ -181,6 +181,7 @@ impl Notifier for Channels {
                 min_severity: destination.min_severity,
                 apps: destination.apps.clone(),
                 escalates_after: destination.escalates_after,
+                quiet: destination.quiet.clone(),
                 ..self.email.clone()
             });
         }
@@ -263,6 +264,7 @@ fn email_route(defaults: &StackDefaults) -> Route {
         min_severity: Severity::Info,
         apps: Vec::new(),
         escalates_after: None,
+        quiet: Vec::new(),
     }
 }
 

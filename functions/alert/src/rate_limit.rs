@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Cause;
 use lamplighter::notify::Severity;
 use lamplighter::notify::incident::{Channel, Incident, IncidentId};
+use lamplighter::policy::{FreezeWindow, frozen_until};
 use lamplighter::ports::incidents::DispatcherState;
 
 use crate::notification::{NotificationKind, due_kind, needs_reminders};
@@ -20,7 +21,7 @@ const SUMMARY_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 const SUMMARY_ONLY_PERIOD: SignedDuration = SignedDuration::from_mins(15);
 
 /// The limits and filters of one channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     /// The name of the channel; [`Channel`] is its stored state.
     pub channel: String,
@@ -34,6 +35,8 @@ pub struct Route {
     pub apps: Vec<String>,
     /// The time after which an incident that nobody acknowledged is sent; `None` sends it at once.
     pub escalates_after: Option<SignedDuration>,
+    /// The times in which only critical incidents and resolutions are sent. Everything else waits for their end.
+    pub quiet: Vec<FreezeWindow>,
 }
 
 impl Route {
@@ -65,6 +68,13 @@ impl Route {
         let has_escalated = fires_since.is_some_and(|since| now.duration_since(since) >= after);
         let mut deliveries = incident.deliveries.get(&self.channel).into_iter();
         deliveries.any(|delivery| !delivery.resolved) || has_escalated && needs_reminders(incident)
+    }
+
+    /// Reports whether a notification waits for the end of the quiet hours.
+    fn keeps_quiet(&self, incident: &Incident, kind: NotificationKind, now: Timestamp) -> bool {
+        incident.severity < Severity::Critical
+            && kind != NotificationKind::Resolved
+            && frozen_until(&self.quiet, now).is_some()
     }
 
     /// Reports whether this channel has sent an alert about the incident, and not yet its resolution.
@@ -154,7 +164,7 @@ pub fn due_notifications(
         } else {
             due_kind(incident, &route.channel, route.interval, now)
         };
-        let Some(kind) = kind else {
+        let Some(kind) = kind.filter(|kind| !route.keeps_quiet(incident, *kind, now)) else {
             continue;
         };
         if suppression_reason(incident, state, now).is_none() {

@@ -21,6 +21,7 @@ use lamplighter::notify::incident::{Incident, IncidentId};
 use lamplighter::notify::{
     ACKNOWLEDGED_PREFIX, Message, Notification, RELEASE_CONDITION, SILENCE_PREFIX, Severity,
 };
+use lamplighter::policy::FreezeWindow;
 use lamplighter::ports::incidents::DispatcherState;
 use rstest::rstest;
 
@@ -35,6 +36,7 @@ fn mail() -> Route {
         min_severity: Severity::Info,
         apps: Vec::new(),
         escalates_after: None,
+        quiet: Vec::new(),
     }
 }
 
@@ -680,6 +682,43 @@ fn what_nobody_acknowledges_escalates(
             };
             let incident = state.incidents.get_mut(&id).unwrap();
             mark_notified(incident, "chief", kind, None, at(minute));
+            heard.push((minute, kind));
+        }
+    }
+    assert_eq!(heard, expected);
+}
+
+/// In quiet hours a channel hears of what is critical, and how its alerts end. The rest follows in the morning, unless it is
+/// over by then.
+#[rstest]
+#[case::a_warning_waits(crash(10), None, &[(120, NotificationKind::Firing)])]
+#[case::a_warning_that_is_over(crash(10), Some(50), &[])]
+#[case::a_critical_incident(called(10), Some(50), &[(10, NotificationKind::Firing), (50, NotificationKind::Resolved)])]
+fn quiet_hours_hold_back_warnings(
+    #[case] fires: Notification,
+    #[case] resolved_at: Option<i64>,
+    #[case] expected: &[(i64, NotificationKind)],
+) {
+    let route = Route {
+        // The minutes count from three o'clock.
+        quiet: vec![FreezeWindow::parse("quiet", "daily 22:00-05:00").unwrap()],
+        ..mail()
+    };
+    let mut state = desk(&[]);
+    let mut heard = Vec::new();
+    for minute in 0..150 {
+        if minute == 10 {
+            ingest_notification(&mut state, &fires);
+        }
+        if Some(minute) == resolved_at {
+            ingest_notification(&mut state, &well(minute));
+        }
+        for delivery in plan_deliveries(&state, &route, at(minute)) {
+            let Delivery::Single(id, kind) = delivery else {
+                panic!("a summary")
+            };
+            let incident = state.incidents.get_mut(&id).unwrap();
+            mark_notified(incident, MAIL, kind, None, at(minute));
             heard.push((minute, kind));
         }
     }

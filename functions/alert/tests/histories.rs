@@ -165,6 +165,7 @@ impl Notifier for People {
             min_severity: Severity::Info,
             apps: Vec::new(),
             escalates_after: None,
+            quiet: Vec::new(),
         };
         CHANNELS.iter().map(|name| route(name)).collect()
     }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use lamplighter::notify::Severity;
+use lamplighter::policy::FreezeWindow;
 use serde_json::{Map, Value};
 
 use super::slack::SlackBot;
@@ -27,7 +28,7 @@ const SLACK_API: &str = "https://slack.com/api";
 /// Source: <https://developer.pagerduty.com/docs/send-alert-event>
 const PAGER_DUTY_API: &str = "https://events.pagerduty.com/v2/enqueue";
 
-const FILTERS: [&str; 3] = ["from", "apps", "escalate"];
+const FILTERS: [&str; 4] = ["from", "apps", "escalate", "quiet"];
 /// The longest time until an incident escalates. A day later it is in the daily report.
 const MAX_ESCALATION: SignedDuration = SignedDuration::from_hours(24);
 
@@ -41,6 +42,8 @@ pub struct Destination {
     pub apps: Vec<String>,
     /// The time after which an incident that nobody acknowledged is sent; `None` sends it at once.
     pub escalates_after: Option<SignedDuration>,
+    /// The times in which only critical incidents and resolutions are sent.
+    pub quiet: Vec<FreezeWindow>,
 }
 
 /// The settings of a channel, by what it sends to.
@@ -109,6 +112,7 @@ fn parse_settings(name: &str, fields: &Value) -> Result<Destination, String> {
         min_severity: parse_min_severity(&fields, &kind)?,
         apps: fields.names("apps")?,
         escalates_after: parse_escalation(&fields)?,
+        quiet: parse_quiet_hours(&fields)?,
         kind,
     })
 }
@@ -141,6 +145,16 @@ fn parse_escalation(fields: &Fields<'_>) -> Result<Option<SignedDuration>, Strin
         .filter(|time| time.is_positive() && *time <= MAX_ESCALATION)
         .map(Some)
         .ok_or_else(|| "escalate is not a time of up to 24h such as 15m".to_owned())
+}
+
+/// Parses the quiet hours, in the grammar of `lamplighter:freeze`.
+fn parse_quiet_hours(fields: &Fields<'_>) -> Result<Vec<FreezeWindow>, String> {
+    let text = fields.optional_text("quiet")?;
+    let windows = text.map(|text| FreezeWindow::parse("quiet", &text));
+    match windows.transpose() {
+        Ok(window) => Ok(window.into_iter().collect()),
+        Err(_) => Err("quiet is no time such as daily 22:00-07:00 Europe/Rome".to_owned()),
+    }
 }
 
 /// Returns the lowest severity that is sent by default. The daily report is no reason to page
@@ -243,7 +257,7 @@ impl Fields<'_> {
         match unknown {
             None => Ok(()),
             Some(unknown) => Err(format!(
-                "{unknown} is unknown; allowed are {}, from, apps and escalate",
+                "{unknown} is unknown; allowed are {}, from, apps, escalate and quiet",
                 known.join(", ")
             )),
         }
@@ -263,7 +277,7 @@ mod tests {
             "shop": {"slack_webhook": "https://hooks.slack.com/services/1", "apps": ["shop"]},
             "pager": {"pagerduty_key": "1", "from": "critical"},
             "hook": {"webhook": "https://example.com", "signing_key": "1"},
-            "chief": {"slack_webhook": "https://hooks.slack.com/services/2", "escalate": "15m"},
+            "chief": {"slack_webhook": "https://hooks.slack.com/services/2", "escalate": "15m", "quiet": "daily 22:00-07:00 Europe/Rome"},
             "team": {"teams": "https://example.com/workflows/1"},
             "alive": {"heartbeat": "https://example.com/ping"},
             "chat": {"topic": "arn:aws:sns:eu-west-1:123456789012:lamplighter-chat", "amazon_q": true}}"#;
@@ -304,7 +318,7 @@ mod tests {
     )]
     #[case(
         r#"{"ops": {"pagerduty_key": "secret", "form": "critical"}}"#,
-        "channel ops: form is unknown; allowed are pagerduty_key, api, from, apps and escalate"
+        "channel ops: form is unknown; allowed are pagerduty_key, api, from, apps, escalate and quiet"
     )]
     #[case(
         r#"{"ops": {"pagerduty_key": "secret", "from": "secret"}}"#,
@@ -313,6 +327,10 @@ mod tests {
     #[case(
         r#"{"ops": {"pagerduty_key": "secret", "escalate": "soon"}}"#,
         "channel ops: escalate is not a time of up to 24h such as 15m"
+    )]
+    #[case(
+        r#"{"ops": {"pagerduty_key": "secret", "quiet": "at night"}}"#,
+        "channel ops: quiet is no time such as daily 22:00-07:00 Europe/Rome"
     )]
     #[case(
         r#"{"ops": {"pagerduty_key": "secret", "escalate": "48h"}}"#,
