@@ -59,7 +59,7 @@ impl<N: Notifier> Sender<'_, N> {
                     channel.broken = None;
                     record_delivery(channel, &delivery, now);
                     sent += 1;
-                    mark_delivered(state, name, delivery, thread, now);
+                    mark_delivered(state, route, delivery, thread, now);
                 }
                 Err(SendError::RateLimited(seconds)) => {
                     channel.rate_limited_until =
@@ -126,27 +126,29 @@ fn mark_broken(channel: &mut Channel, name: &str, error: &AwsError, now: Timesta
     channel.broken = Some((since, error.to_string()));
 }
 
-/// Records a sent message on every incident that it covers.
+/// Records a sent message on every incident that it covers. An incident that has escalated and is over escalates anew if it
+/// returns.
 fn mark_delivered(
     state: &mut DispatcherState,
-    channel: &str,
+    route: &Route,
     delivery: Delivery,
     thread: Option<String>,
     now: Timestamp,
 ) {
-    match delivery {
-        Delivery::Single(id, kind) => {
-            if let Some(incident) = state.incidents.get_mut(&id) {
-                mark_notified(incident, channel, kind, thread, now);
-            }
-        }
-        // A summary belongs to no incident's thread.
-        Delivery::Summary(list) => {
-            for (id, kind) in list {
-                if let Some(incident) = state.incidents.get_mut(&id) {
-                    mark_notified(incident, channel, kind, None, now);
-                }
-            }
+    // A summary belongs to no incident's thread.
+    let (list, thread) = match delivery {
+        Delivery::Single(id, kind) => (vec![(id, kind)], thread),
+        Delivery::Summary(list) => (list, None),
+    };
+    for (id, kind) in list {
+        let Some(incident) = state.incidents.get_mut(&id) else {
+            continue;
+        };
+        mark_notified(incident, &route.channel, kind, thread.clone(), now);
+        if route.escalates_after.is_some() {
+            incident
+                .deliveries
+                .retain(|channel, delivery| *channel != route.channel || !delivery.resolved);
         }
     }
 }

@@ -181,10 +181,14 @@ impl<I: IncidentStore, N: Notifier> Alert<I, N> {
 
 /// Adds an unsent delivery to each incident that a channel must send, so that it stays due whatever
 /// happens to this invocation.
-fn mark_pending(state: &mut DispatcherState, routes: &[Route], now: Timestamp) {
+pub fn mark_pending(state: &mut DispatcherState, routes: &[Route], now: Timestamp) {
     for route in routes {
-        for (id, _) in due_notifications(state, route, now) {
+        for (id, kind) in due_notifications(state, route, now) {
             if let Some(incident) = state.incidents.get_mut(&id) {
+                // What still fires at night may be over by morning, and is then no news.
+                if !incident.firing.is_empty() && route.keeps_quiet(incident, kind, now) {
+                    continue;
+                }
                 incident
                     .deliveries
                     .entry(route.channel.clone())

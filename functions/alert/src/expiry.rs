@@ -15,7 +15,7 @@ use crate::text::format_duration;
 /// The time for which a resolved incident is kept, so that one which returns reopens it.
 const RESOLVED_RETENTION: SignedDuration = SignedDuration::from_hours(1);
 /// The time after which a resolved incident is dropped, even if notifications are still pending.
-const MAX_RESOLVED_RETENTION: SignedDuration = SignedDuration::from_hours(24);
+const MAX_RESOLVED_RETENTION: SignedDuration = SignedDuration::from_hours(72);
 
 /// Resolves conditions that have not been reported for too long, and drops old returns.
 pub fn expire_conditions(state: &mut DispatcherState, now: Timestamp) {

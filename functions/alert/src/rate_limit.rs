@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Cause;
 use lamplighter::notify::Severity;
-use lamplighter::notify::incident::{Channel, Incident, IncidentId};
+use lamplighter::notify::incident::{Channel, Incident, IncidentId, Line};
 use lamplighter::policy::{FreezeWindow, frozen_until};
 use lamplighter::ports::incidents::DispatcherState;
 
@@ -54,24 +54,39 @@ impl Route {
             && self.has_waited(incident, now)
     }
 
-    /// Reports whether this channel waits for the end of an incident, or the incident fires for so long without an
-    /// acknowledgement that it escalates to the channel.
+    /// Reports whether an incident has escalated to this channel and isn't over, or asks for someone for so long without an
+    /// acknowledgement that it does now.
     fn has_waited(&self, incident: &Incident, now: Timestamp) -> bool {
         let Some(after) = self.escalates_after else {
             return true;
         };
-        let fires_since = incident
-            .reopened_at
-            .last()
-            .copied()
-            .max(Some(incident.since));
-        let has_escalated = fires_since.is_some_and(|since| now.duration_since(since) >= after);
-        let mut deliveries = incident.deliveries.get(&self.channel).into_iter();
-        deliveries.any(|delivery| !delivery.resolved) || has_escalated && needs_reminders(incident)
+        let has_escalated = self
+            .find_urgent_since(incident)
+            .is_some_and(|since| now.duration_since(since) >= after);
+        incident.deliveries.contains_key(&self.channel)
+            || has_escalated && needs_reminders(incident)
+    }
+
+    /// Returns since when the incident asks for someone, at the severity of this channel. Its oldest lines may be gone.
+    fn find_urgent_since(&self, incident: &Incident) -> Option<Timestamp> {
+        let last_return = incident.reopened_at.last().copied();
+        let fires_since = last_return.max(Some(incident.since))?;
+        let least = self.min_severity.max(Severity::Warning);
+        let is_firing = |line: &&Line| {
+            let condition = line.fires.as_ref();
+            condition.is_some_and(|condition| incident.firing.contains_key(condition))
+        };
+        let lines = incident.lines.iter();
+        lines
+            .filter(|line| line.at >= fires_since && line.severity >= least)
+            .filter(is_firing)
+            .map(|line| line.at)
+            .min()
     }
 
     /// Reports whether a notification waits for the end of the quiet hours.
-    fn keeps_quiet(&self, incident: &Incident, kind: NotificationKind, now: Timestamp) -> bool {
+    #[must_use]
+    pub fn keeps_quiet(&self, incident: &Incident, kind: NotificationKind, now: Timestamp) -> bool {
         incident.severity < Severity::Critical
             && kind != NotificationKind::Resolved
             && frozen_until(&self.quiet, now).is_some()
@@ -112,7 +127,11 @@ pub fn plan_deliveries(state: &DispatcherState, route: &Route, now: Timestamp) -
     {
         return Vec::new();
     }
-    let due = due_notifications(state, route, now);
+    let mut due = due_notifications(state, route, now);
+    due.retain(|(id, kind)| {
+        let incident = state.incidents.get(id);
+        !incident.is_some_and(|incident| route.keeps_quiet(incident, *kind, now))
+    });
     let recent = channel.map_or(0, |channel| count_recent_messages(channel, now));
     let capacity = route.messages_per_minute.saturating_sub(recent);
     if capacity >= due.len() {
@@ -164,7 +183,7 @@ pub fn due_notifications(
         } else {
             due_kind(incident, &route.channel, route.interval, now)
         };
-        let Some(kind) = kind.filter(|kind| !route.keeps_quiet(incident, *kind, now)) else {
+        let Some(kind) = kind else {
             continue;
         };
         if suppression_reason(incident, state, now).is_none() {

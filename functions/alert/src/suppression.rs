@@ -39,8 +39,18 @@ fn has_open_alert(incident: &Incident) -> bool {
 }
 
 fn silence_reason(incident: &Incident, state: &DispatcherState, now: Timestamp) -> Option<String> {
-    let (_, until) = state.silences.get(&incident.target)?;
-    until
+    // Requests about several targets are heard of whatever they silence.
+    if incident.target.is_all_targets() {
+        return None;
+    }
+    // The daily report says what is silenced.
+    let is_report = matches!(incident.cause, Cause::Report(_));
+    let everything = incident.target.all_targets();
+    [&incident.target, &everything]
+        .into_iter()
+        .filter(|target| !is_report || **target == incident.target)
+        .filter_map(|target| state.silences.get(target)?.1)
+        .max()
         .filter(|until| now < *until)
         .map(|until| format!("silenced until {until}"))
 }

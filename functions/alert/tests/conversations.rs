@@ -7,6 +7,7 @@
     reason = "a failed expectation ends the test"
 )]
 
+use alert::dispatcher::mark_pending;
 use alert::expiry::{expire_conditions, list_expired_incidents};
 use alert::grouping::ingest_notification;
 use alert::notification::{NotificationKind, due_kind, mark_notified};
@@ -655,9 +656,9 @@ fn a_receiver_of_critical_alerts_hears_nothing_below(
 
 /// A receiver to escalate to hears of what nobody acknowledged in time, and how it ended; after a return it waits again.
 #[rstest]
-#[case::nobody_acknowledges(None, &[(15, NotificationKind::Firing), (40, NotificationKind::Resolved), (65, NotificationKind::Updated)])]
+#[case::nobody_acknowledges(None, &[(15, NotificationKind::Firing), (40, NotificationKind::Resolved), (65, NotificationKind::Firing)])]
 #[case::in_time(Some(10), &[(65, NotificationKind::Firing)])]
-#[case::too_late(Some(20), &[(15, NotificationKind::Firing), (40, NotificationKind::Resolved), (65, NotificationKind::Updated)])]
+#[case::too_late(Some(20), &[(15, NotificationKind::Firing), (40, NotificationKind::Resolved), (65, NotificationKind::Firing)])]
 fn what_nobody_acknowledges_escalates(
     #[case] acknowledged_at: Option<i64>,
     #[case] expected: &[(i64, NotificationKind)],
@@ -682,6 +683,8 @@ fn what_nobody_acknowledges_escalates(
             };
             let incident = state.incidents.get_mut(&id).unwrap();
             mark_notified(incident, "chief", kind, None, at(minute));
+            // As the dispatcher does: a return escalates anew.
+            incident.deliveries.retain(|_, delivery| !delivery.resolved);
             heard.push((minute, kind));
         }
     }
@@ -723,6 +726,83 @@ fn quiet_hours_hold_back_warnings(
         }
     }
     assert_eq!(heard, expected);
+}
+
+/// News of the night waits for the morning, however soon other channels have sent it.
+#[test]
+fn news_of_the_night_is_kept_for_the_morning() {
+    let route = Route {
+        channel: "ops".into(),
+        quiet: vec![FreezeWindow::parse("quiet", "daily 22:00-05:00").unwrap()],
+        ..mail()
+    };
+    let back = notice(
+        Function::Rollout,
+        service("web"),
+        10,
+        Message::warning("RC_1.4.2 rejected, rolling back"),
+    );
+    let mut state = desk(&[back]);
+    mark_pending(&mut state, &[mail(), route.clone()], at(10));
+    tell(only(&mut state), 10);
+    for minute in [10, 100, 119] {
+        assert_eq!(plan_deliveries(&state, &route, at(minute)), []);
+        expire_conditions(&mut state, at(minute));
+        assert_eq!(list_expired_incidents(&state, at(minute)), []);
+    }
+    assert!(matches!(
+        &plan_deliveries(&state, &route, at(120))[..],
+        [Delivery::Single(_, NotificationKind::Info)]
+    ));
+}
+
+/// A silence of everything holds back what AWS says of things that are no targets, but neither the daily report nor what is
+/// said about the silence itself.
+#[test]
+fn a_silence_of_everything_covers_what_is_no_target() {
+    let all = service("web").all_targets();
+    let topic = Arn::new("arn:aws:sns:eu-west-1:123456789012:lamplighter");
+    let silence = Notification {
+        silenced_until: Some(at(60)),
+        ..notice(Function::Request, all.clone(), 0, Message::silence(at(60)))
+    };
+    let aws = notice(
+        Source::Aws(AwsService::CloudWatch),
+        Arn::new("arn:aws:ec2:eu-west-1:123456789012:instance/i-1"),
+        1,
+        Message::warning("alarm x is in ALARM").fires("alarm:x"),
+    );
+    let report = notice(
+        Function::Digest,
+        topic,
+        1,
+        Message::info("daily report").caused_by(Cause::Report(1)),
+    );
+    let pause = notice(
+        Function::Request,
+        all,
+        2,
+        Message::warning("everything paused by alice").fires("pause:everything"),
+    );
+    let pause = Notification {
+        silenced_until: Some(at(60)),
+        ..pause
+    };
+    let state = desk(&[silence, aws, report, pause]);
+    let heard = |minute| {
+        let deliveries = plan_deliveries(&state, &mail(), at(minute));
+        let mut titles: Vec<&str> = deliveries
+            .iter()
+            .filter_map(|delivery| match delivery {
+                Delivery::Single(id, _) => Some(state.incidents[id].lines[0].title.as_str()),
+                Delivery::Summary(_) => None,
+            })
+            .collect();
+        titles.sort_unstable();
+        titles
+    };
+    assert_eq!(heard(3), ["daily report", "everything paused by alice"]);
+    assert_eq!(heard(60).len(), 3);
 }
 
 /// News that asks for no one, and an incident that ends in time, escalate to nobody.

@@ -81,9 +81,8 @@ impl ReportInputs {
         }
         Ok(Self {
             records: ledger.list_records(window.from, window.to.min(now)).await?,
-            incidents: ledger
-                .list_incidents(window.from, window.to.min(now))
-                .await?,
+            // The status is that of now, whatever the period.
+            incidents: ledger.list_incidents(window.from, now).await?,
             services,
             databases,
             log_groups,

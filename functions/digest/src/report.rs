@@ -19,7 +19,7 @@ use crate::inputs::ReportInputs;
 use crate::window::Window;
 use findings::group_findings;
 use incidents::list_incidents;
-use notes::{list_expiring, list_notes, list_wide_pauses};
+use notes::{list_expiring, list_notes, list_wide_requests};
 use releases::list_releases;
 use scaling::summarize_scaling;
 use spending::{stack_cost, summarize_spending};
@@ -82,8 +82,8 @@ impl DailyReport {
             other_incidents: list_other_incidents(inputs, &statuses),
             releases: list_releases(inputs),
             scaling: summarize_scaling(inputs, window, now, defaults),
-            incidents: list_incidents(inputs),
-            notes: list_wide_pauses(&inputs.requests, now)
+            incidents: list_incidents(inputs, window),
+            notes: list_wide_requests(&inputs.requests, now)
                 .chain(notes)
                 .collect(),
             expiring: list_expiring(inputs, now),

@@ -77,7 +77,8 @@ fn decide_request(
     if request.command == Command::Resume && paused.is_none() {
         return Plan::refuse(messages::not_paused(&request));
     }
-    if request.command == Command::Unsilence && requests.silence.is_none() {
+    let silence = requests.find_silence_of(&request.scope);
+    if request.command == Command::Unsilence && silence.is_none() {
         return Plan::refuse(
             "no request silences it; a tag lamplighter:silence does so until it is removed",
         );
@@ -129,11 +130,18 @@ fn describe_effect(
     parts.join(" ")
 }
 
+/// Reports whether a request is about several targets. `alert` hears of the silence with each of them.
+fn is_for_many(request: &Request) -> bool {
+    request.scope.describe_many().is_some()
+}
+
 /// Builds the notification of a request; `None` where the function that acts on it notifies people.
 fn build_message(request: &Request, paused: Option<&Request>, now: Timestamp) -> Option<Message> {
     match &request.command {
         Command::Pause => Some(messages::paused(request)),
         Command::Resume => Some(messages::resumed(request, paused, now)),
+        Command::Silence if is_for_many(request) => Some(messages::silenced(request)),
+        Command::Unsilence if is_for_many(request) => Some(messages::unsilenced(request)),
         Command::Silence => request.until.map(Message::silence),
         Command::Unsilence => Some(Message::silence(now)),
         Command::Acknowledge(incident) => Some(Message::acknowledgement(incident)),

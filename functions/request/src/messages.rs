@@ -32,6 +32,36 @@ pub fn paused(request: &Request) -> Message {
         .fires(condition(request))
 }
 
+/// Builds the message about a silence of several targets.
+pub fn silenced(request: &Request) -> Message {
+    let what = request.scope.describe_many().unwrap_or_default();
+    let until = request
+        .until
+        .map(|until| until.strftime(" until %F %H:%M UTC").to_string())
+        .unwrap_or_default();
+    Message::info(format!(
+        "{what} silenced by {}{until}",
+        request.caller_name()
+    ))
+    .action("Lamplighter acts as always, and notifies nobody about it until then.")
+    .why(format!("{} requested it: {}", request.by, request.reason))
+    .next("Nothing to do. What is still wrong then is notified afterwards.")
+    .deduplicated_by(format!("request:{}", request.id))
+}
+
+/// Builds the message about the end of a silence of several targets by a request.
+pub fn unsilenced(request: &Request) -> Message {
+    let what = request.scope.describe_many().unwrap_or_default();
+    Message::info(format!(
+        "{what} notified again, by {}",
+        request.caller_name()
+    ))
+    .action("What is still wrong is notified at the next sweeps.")
+    .why(format!("{} requested it: {}", request.by, request.reason))
+    .next("Nothing to do.")
+    .deduplicated_by(format!("request:{}", request.id))
+}
+
 /// Builds the message about the end of a pause by a request.
 pub fn resumed(request: &Request, paused: Option<&Request>, now: Timestamp) -> Message {
     let since = paused.map_or(String::new(), |pause| {
@@ -101,6 +131,7 @@ pub fn describe_effect(request: &Request) -> String {
 pub fn too_many_open(full: OpenRequests) -> String {
     let (open, remedy) = match full {
         OpenRequests::Pauses => ("pauses are in effect", "resume some of them"),
+        OpenRequests::Silences => ("silences are in effect", "unsilence some of them"),
         OpenRequests::Rejections => (
             "requests to reject or to roll back are open",
             "wait until they are handled",

@@ -9,6 +9,13 @@ use sha2::Sha256;
 /// Precedes a key that is base64.
 const KEY_PREFIX: &str = "whsec_";
 
+/// Reports whether a key can be used: what follows `whsec_` is base64.
+#[must_use]
+pub fn is_valid_key(key: &str) -> bool {
+    key.strip_prefix(KEY_PREFIX)
+        .is_none_or(|encoded| base64::decode(encoded).is_ok_and(|key| !key.is_empty()))
+}
+
 /// Returns `v1,` and the base64 of the HMAC-SHA256 of identifier, time in seconds and body, divided by dots.
 ///
 /// A key that begins with `whsec_` is base64 from there on; any other key is taken as it is.

@@ -470,6 +470,85 @@ fn a_backup_and_a_drill_start_at_once() {
     assert_eq!(world.count("RestoreDBInstance"), 1, "{:?}", world.titles());
 }
 
+/// A silence of many holds for each of them and for no other, and ends at its time or by request. Its beginning and its
+/// early end are heard.
+#[rstest]
+#[case::everything(json!({"everything": true}), &["shop/web", "shop/api"], "everything")]
+#[case::application(json!({"application": "shop"}), &["shop/web"], "application shop")]
+fn a_silence_of_many_is_about_each_of_them(
+    #[case] scope: Value,
+    #[case] silenced: &[&str],
+    #[case] name: &str,
+) {
+    let (world, web) = web();
+    let api = world.service("api", "shop/api", "RC_1.0.0", "tag=RC_x.x.x repo=shop/api");
+    tag(&world, &web, "app", "shop");
+    tag(&world, &api, "app", "billing");
+    let mut silence =
+        json!({"command": "silence", "reason": "maintenance", "until": "2026-11-21T05:00Z"});
+    let mut unsilence = json!({"command": "unsilence", "reason": "done"});
+    for body in [&mut silence, &mut unsilence] {
+        let body = body.as_object_mut().unwrap();
+        body.extend(scope.as_object().unwrap().clone());
+    }
+    let push_all = |world: &World, tag: &str, content| {
+        for repository in ["shop/web", "shop/api"] {
+            let event = world.push(repository, tag, content);
+            world.invoke(&Deploy, event).unwrap().unwrap();
+        }
+    };
+    // Whether each of the last messages is silenced, by target.
+    let silences = |world: &World, tag: &str| -> Vec<String> {
+        let state = world.state();
+        let about = state.notices.iter();
+        let about = about.filter(|notice| {
+            notice
+                .message
+                .title
+                .starts_with(&format!("deploying {tag}"))
+        });
+        about
+            .filter(|notice| notice.silenced_until.is_some())
+            .map(|notice| notice.name.clone())
+            .collect()
+    };
+    let count = |world: &World, title: &str| {
+        let state = world.state();
+        let notices = state.notices.iter();
+        notices
+            .filter(|notice| notice.message.title == title)
+            .count()
+    };
+    request(&world, &silence);
+    let begin = format!("{name} silenced by alice until 2026-11-21 05:00 UTC");
+    assert_eq!(count(&world, &begin), 1);
+    push_all(&world, "RC_1.1.0", 11);
+    assert_eq!(silences(&world, "RC_1.1.0"), silenced);
+    world.advance(MINUTE * 5);
+    request(&world, &unsilence);
+    assert_eq!(
+        count_titles(&world, &format!("{name} notified again, by alice")),
+        1
+    );
+    push_all(&world, "RC_1.2.0", 12);
+    assert_eq!(silences(&world, "RC_1.2.0"), [""; 0]);
+    // The next one ends by itself.
+    let mut again = silence.clone();
+    again["id"] = "again".into();
+    request(&world, &again);
+    world.advance(MINUTE * 120);
+    sweep_all(&world);
+    push_all(&world, "RC_1.3.0", 13);
+    assert_eq!(silences(&world, "RC_1.3.0"), [""; 0]);
+    let all = Arn::new("").all_targets();
+    let state = world.state();
+    let recorded = state
+        .held
+        .iter()
+        .find(|(arn, _)| arn.resource() == all.resource());
+    assert!(recorded.is_some_and(|(_, held)| held.memory.requests.silences.is_empty()));
+}
+
 #[test]
 fn a_silence_ends_at_its_time_or_by_request() {
     let (world, web) = web();

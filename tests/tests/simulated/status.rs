@@ -7,14 +7,14 @@ use deploy::Deploy;
 use digest::Window;
 use digest::inputs::ReportInputs;
 use digest::report::DailyReport;
-use digest::widget::render_html;
+use digest::widget::{parse_window, render_html};
 use e2e::testkit::healing::HealWorld;
 use e2e::testkit::releases::{
     MINUTE, digest as image_digest, fail_to_start, minutes, push, release,
 };
 use e2e::testkit::requests::request;
-use e2e::testkit::world::World;
 use e2e::testkit::world::tasks::Conduct;
+use e2e::testkit::world::{Fault, World};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use lamplighter::model::Arn;
@@ -26,13 +26,18 @@ use serde_json::{Value, json};
 
 /// Reads the report of the last day, as the widget does.
 fn read_report(world: &World) -> (DailyReport, ReportInputs) {
-    let defaults = StackDefaults::default();
     let now = world.state().now;
     let window = Window {
         from: now - SignedDuration::from_hours(24),
         to: now,
         zone: TimeZone::UTC,
     };
+    read_window(world, &window)
+}
+
+fn read_window(world: &World, window: &Window) -> (DailyReport, ReportInputs) {
+    let defaults = StackDefaults::default();
+    let now = world.state().now;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -40,13 +45,13 @@ fn read_report(world: &World) -> (DailyReport, ReportInputs) {
     let inputs = runtime
         .block_on(ReportInputs::read_all(
             (world, world, world),
-            &window,
+            window,
             now,
             &defaults,
         ))
         .unwrap();
     (
-        DailyReport::from_inputs(&inputs, &window, now, &defaults),
+        DailyReport::from_inputs(&inputs, window, now, &defaults),
         inputs,
     )
 }
@@ -223,6 +228,49 @@ fn what_failed_for_its_environment_is_held_until_its_next_attempt() {
     assert_eq!(status.condition, Condition::Held, "{lines:?}");
     assert!(lines[0].next.starts_with("Until 03:"), "{lines:?}");
     assert_eq!(status.version.as_ref().unwrap().label(), "RC_1.1.0");
+}
+
+/// A target that AWS doesn't let Lamplighter read, or change, is not healthy until it does.
+#[rstest]
+#[case::read("DescribeTaskDefinition")]
+#[case::change("UpdateService")]
+fn what_aws_refuses_is_told(#[case] call: &'static str) {
+    let world = World::new();
+    let web = service_with_push(&world, "web", "");
+    for _ in 0..3 {
+        world.inject_fault(call, Fault::Throttled);
+    }
+    sweep(&world, 1);
+    world.state_mut().faults.clear();
+    let status = &assess(&world)["shop/web"];
+    let lines = status.describe(world.state().now);
+    assert_eq!(status.condition, Condition::Held, "{lines:?}");
+    assert!(lines[0].what.starts_with("deploy held: "), "{lines:?}");
+    sweep(&world, 10);
+    world.state_mut().settle(&web);
+    sweep(&world, 6);
+    let status = &assess(&world)["shop/web"];
+    assert_eq!(status.condition, Condition::Healthy, "{status:?}");
+}
+
+/// An incident that is open now is seen, whatever period the dashboard shows.
+#[test]
+fn the_period_of_the_dashboard_hides_no_incident() {
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 3, "on");
+    heal_world.minutes(30);
+    let before = heal_world.world.state().now;
+    heal_world.set(&web, Conduct::Crashes);
+    heal_world.minutes(30);
+    let range =
+        json!({"start": (before - MINUTE * 30).as_millisecond(), "end": before.as_millisecond()});
+    let payload = json!({"widgetContext": {"theme": "light", "timeRange": range}});
+    let now = heal_world.world.state().now;
+    let window = parse_window(&payload, now, &TimeZone::UTC).unwrap();
+    assert_eq!(window.to, before);
+    let (report, _) = read_window(&heal_world.world, &window);
+    assert_eq!(report.statuses[0].condition, Condition::Critical);
+    assert!(report.incidents.is_empty());
 }
 
 /// A crash loop is critical, and the status says what was tried.

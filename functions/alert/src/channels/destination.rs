@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use lamplighter::notify::Severity;
 use lamplighter::policy::FreezeWindow;
+use lamplighter_aws::webhook_signature::is_valid_key;
 use serde_json::{Map, Value};
 
 use super::slack::SlackBot;
@@ -134,12 +135,12 @@ fn parse_escalation(fields: &Fields<'_>) -> Result<Option<SignedDuration>, Strin
     };
     let minutes = text
         .strip_suffix('m')
-        .and_then(|minutes| minutes.parse().ok())
-        .map(SignedDuration::from_mins);
+        .and_then(|minutes| minutes.parse::<u16>().ok())
+        .map(|minutes| SignedDuration::from_mins(minutes.into()));
     let hours = text
         .strip_suffix('h')
-        .and_then(|hours| hours.parse().ok())
-        .map(SignedDuration::from_hours);
+        .and_then(|hours| hours.parse::<u16>().ok())
+        .map(|hours| SignedDuration::from_hours(hours.into()));
     minutes
         .or(hours)
         .filter(|time| time.is_positive() && *time <= MAX_ESCALATION)
@@ -194,6 +195,9 @@ fn parse_kind(fields: &Fields<'_>) -> Result<(DestinationKind, &'static [&'stati
     }
     if let Some(url) = fields.optional_text("webhook")? {
         let signing_key = fields.get_required_text("signing_key")?;
+        if !is_valid_key(&signing_key) {
+            return Err("signing_key is not base64 after whsec_".to_owned());
+        }
         return Ok((
             DestinationKind::Webhook { url, signing_key },
             &["webhook", "signing_key"],
@@ -331,6 +335,14 @@ mod tests {
     #[case(
         r#"{"ops": {"pagerduty_key": "secret", "quiet": "at night"}}"#,
         "channel ops: quiet is no time such as daily 22:00-07:00 Europe/Rome"
+    )]
+    #[case(
+        r#"{"ops": {"webhook": "https://example.com", "signing_key": "whsec_%"}}"#,
+        "channel ops: signing_key is not base64 after whsec_"
+    )]
+    #[case(
+        r#"{"ops": {"pagerduty_key": "secret", "escalate": "9223372036854775807m"}}"#,
+        "channel ops: escalate is not a time of up to 24h such as 15m"
     )]
     #[case(
         r#"{"ops": {"pagerduty_key": "secret", "escalate": "48h"}}"#,

@@ -13,9 +13,9 @@ use crate::notification::NotificationKind;
 use crate::notifier::Outgoing;
 use crate::text::{IncidentMessage, SummaryMessage};
 
-/// The bytes of text of a card: Teams refuses messages of more than 28 KB.
+/// The bytes of the blocks of a card: Teams refuses messages of more than 28 KB.
 /// Source: <https://learn.microsoft.com/en-us/microsoftteams/limits-specifications-teams#chat>
-const MAX_TEXT_BYTES: usize = 16_000;
+const MAX_BYTES: usize = 20_000;
 
 /// Posts a message to the address of a workflow.
 pub async fn send_card(attempt: DeliveryAttempt<'_>, url: &str) -> Result<(), SendFailure> {
@@ -66,10 +66,8 @@ fn incident_body(message: &IncidentMessage<'_>) -> Vec<Value> {
     {
         body.add_text(text);
     }
-    for text in message.acknowledge_hint().iter().chain([&message.footer()]) {
-        body.add_subtle_text(text);
-    }
-    body.blocks
+    body.add_subtle_text(&message.acknowledge_hint().unwrap_or_default());
+    body.finish(&message.footer())
 }
 
 fn list_explanations(line: &Line) -> Vec<String> {
@@ -92,7 +90,7 @@ fn summary_body(summary: &SummaryMessage<'_>) -> Vec<Value> {
     {
         body.add_text(text);
     }
-    body.blocks
+    body.finish("")
 }
 
 /// The blocks of a card. Their texts are runs, in which nothing becomes a link or a format: a log line may contain any.
@@ -101,6 +99,7 @@ fn summary_body(summary: &SummaryMessage<'_>) -> Vec<Value> {
 struct CardBody {
     blocks: Vec<Value>,
     bytes: usize,
+    is_shortened: bool,
 }
 
 impl CardBody {
@@ -120,15 +119,27 @@ impl CardBody {
     /// Adds a block for each line, as long as there is room.
     fn add_lines(&mut self, text: &str, style: &Value) {
         for (number, line) in text.lines().filter(|line| !line.is_empty()).enumerate() {
-            self.bytes += line.len();
-            if self.bytes > MAX_TEXT_BYTES {
-                return;
-            }
             let run = merge_objects(json!({"type": "TextRun", "text": line}), style.clone());
             let spacing = if number == 0 { "default" } else { "none" };
-            self.blocks
-                .push(json!({"type": "RichTextBlock", "spacing": spacing, "inlines": [run]}));
+            let block = json!({"type": "RichTextBlock", "spacing": spacing, "inlines": [run]});
+            self.bytes += block.to_string().len();
+            if self.bytes > MAX_BYTES {
+                self.is_shortened = true;
+                return;
+            }
+            self.blocks.push(block);
         }
+    }
+
+    /// Returns the blocks with a footer, and a note if something is left out.
+    fn finish(mut self, footer: &str) -> Vec<Value> {
+        let is_shortened = std::mem::take(&mut self.is_shortened);
+        self.bytes = 0;
+        if is_shortened {
+            self.add_text("… The e-mail has the rest of this message.");
+        }
+        self.add_subtle_text(footer);
+        self.blocks
     }
 }
 

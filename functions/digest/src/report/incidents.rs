@@ -5,6 +5,7 @@ use lamplighter::notify::Severity;
 use lamplighter::notify::incident::Incident;
 
 use crate::inputs::ReportInputs;
+use crate::window::Window;
 
 /// An incident above informational severity.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +24,11 @@ impl IncidentSummary {
     }
 }
 
-pub fn list_incidents(inputs: &ReportInputs) -> Vec<IncidentSummary> {
+pub fn list_incidents(inputs: &ReportInputs, window: &Window) -> Vec<IncidentSummary> {
     let incidents = inputs
         .incidents
         .iter()
-        .filter(|incident| is_reported(incident));
+        .filter(|incident| incident.since < window.to && is_reported(incident));
     let summaries = incidents.map(|incident| IncidentSummary {
         name: incident.name.clone(),
         severity: incident.severity,

@@ -32,12 +32,13 @@ impl Entry {
     }
 }
 
-/// Lists the pauses of everything and of applications.
-pub fn list_wide_pauses(requests: &RequestState, now: Timestamp) -> impl Iterator<Item = Entry> {
-    requests.list_pauses(now).filter_map(|pause| {
+/// Lists the pauses and silences of everything and of applications.
+pub fn list_wide_requests(requests: &RequestState, now: Timestamp) -> impl Iterator<Item = Entry> {
+    let requests = requests.list_pauses(now).chain(requests.list_silences(now));
+    requests.filter_map(|request| {
         Some(Entry {
-            name: pause.scope.describe_many()?,
-            text: describe_request(pause),
+            name: request.scope.describe_many()?,
+            text: describe_request(request),
         })
     })
 }
@@ -64,7 +65,7 @@ pub fn list_notes(tagged: &Tagged, state: &TargetState, now: Timestamp) -> Vec<E
     let requests = &state.requests;
     let requested = requests
         .list_pauses(now)
-        .chain(requests.find_silence(now))
+        .chain(requests.list_silences(now))
         .map(describe_request);
     let is_paused = policy::parse_managed(&tagged.tags) == Ok(Managed::Paused);
     let paused = is_paused.then(|| format!("paused by {}", policy::MANAGED));

@@ -16,6 +16,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         error: AwsError,
     ) -> Result<ReconcileResult, Error> {
         self.notify_once(unreadable_target_message(&error));
+        self.track_failure(&error);
         let decision = Decision::nothing(error.to_string());
         let record = self.build_record(RecordKind::Nothing, &decision, Vec::new());
         let is_quiet = record.notified.is_empty();

@@ -39,6 +39,9 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         }
         let actions = u32::try_from(decision.executable_steps().count()).unwrap_or(u32::MAX);
         self.counts.actions += actions;
+        if let Some(error) = &failure {
+            self.track_failure(error);
+        }
         self.log_decision(&decision.plan.reason, actions);
         let record = self.build_record(RecordKind::Outcome, &decision, outcomes);
         self.finish(Some(record)).await?;

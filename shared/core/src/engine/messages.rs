@@ -6,6 +6,7 @@ use crate::AwsError;
 use crate::engine::limits::LimitReached;
 use crate::model::Cause;
 use crate::notify::Message;
+use crate::notify::redact::redact_whole;
 use crate::plan::{Action, Finding, Step};
 use crate::policy::TagError;
 
@@ -206,10 +207,9 @@ fn invalid_tag_key(mistake: &TagError) -> String {
 
 /// Quotes a tag with its value and the problem.
 fn quote_tag(mistake: &TagError) -> String {
-    format!(
-        "{} = \"{}\": {}",
-        mistake.tag, mistake.value, mistake.problem
-    )
+    // An address in the value may contain a password.
+    let (value, problem) = (redact_whole(&mistake.value), redact_whole(&mistake.problem));
+    format!("{} = \"{value}\": {problem}", mistake.tag)
 }
 
 /// Tells a person how to correct a tag, with a valid example.

@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
-use crate::Error;
 use crate::engine::context::Engine;
 use crate::engine::operation::{Observe, Operation};
 use crate::model::{ReleaseEvent, ReleaseEventKind};
 use crate::notify::{Message, Notification, Outbox, console_link};
-use crate::plan::{Action, Finding, HeldImage, Hold, Outcome, Plan};
+use crate::plan::{Action, Finding, HeldImage, Hold, HoldKind, Outcome, Plan};
 use crate::policy;
 use crate::ports::Executor;
+use crate::{AwsError, Error};
 
 use crate::ports::ledger::{Ledger, Record, RecordKind};
 use crate::release::events::{find_event, find_superseded_event};
@@ -66,22 +66,30 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     /// Records what holds the operation, and queues the event about a held image once for each thing that holds it.
     pub(super) fn track_hold(&mut self, decision: &Decision) {
         let hold = decision.find_hold();
-        if let Some(hold) = hold
+        if let Some(hold) = &hold
             && let Some(image) = &hold.image
         {
             self.queue_hold(hold, image);
         }
         self.lease
             .state
-            .track_hold(Op::FUNCTION.name(), hold.cloned(), self.now);
+            .track_hold(Op::FUNCTION.name(), hold, self.now);
+    }
+
+    /// Records that AWS refuses what the operation needs, until it succeeds again.
+    pub(super) fn track_failure(&mut self, error: &AwsError) {
+        let hold = Hold::new(HoldKind::Failure, error.to_string());
+        self.lease
+            .state
+            .track_hold(Op::FUNCTION.name(), Some(hold), self.now);
     }
 
     fn queue_hold(&mut self, hold: &Hold, image: &HeldImage) {
         let announced = Some((hold.kind, image.clone()));
-        if self.lease.state.releases.held == announced {
+        if self.lease.state.releases.announced_hold == announced {
             return;
         }
-        self.lease.state.releases.held = announced;
+        self.lease.state.releases.announced_hold = announced;
         self.events.push(ReleaseEvent {
             kind: ReleaseEventKind::Held,
             at: self.now,

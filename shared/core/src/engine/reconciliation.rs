@@ -93,10 +93,19 @@ impl Decision {
             .collect()
     }
 
-    /// Returns what the plan says it is held by, or what withholds its first withheld step.
-    pub(super) fn find_hold(&self) -> Option<&Hold> {
+    /// Returns what withholds every step of the plan, else what the plan says it is held by, else what withholds a step.
+    pub(super) fn find_hold(&self) -> Option<Hold> {
         let mut withheld = self.steps.iter().filter_map(|step| step.as_ref().err());
-        self.plan.hold.as_ref().or_else(|| withheld.next())
+        let first = withheld.next();
+        let of_plan = self.plan.hold.as_ref();
+        let is_all = self.executable_steps().next().is_none();
+        match (first, of_plan) {
+            (Some(withheld), Some(hold)) if is_all => Some(Hold {
+                image: hold.image.clone(),
+                ..withheld.clone()
+            }),
+            (first, of_plan) => of_plan.or(first).cloned(),
+        }
     }
 
     /// Returns the reason of the plan, with all vetoes and limits that apply.

@@ -23,12 +23,18 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         }
     }
 
-    /// Returns the time until which the target is silenced, by its tag or by a request.
+    /// Returns the time until which the target is silenced: by its tag, by a request, or by one about its application or
+    /// about everything.
     pub(super) fn silenced_until(&self) -> Option<Timestamp> {
-        let requests = &self.lease.state.requests;
-        let requested = requests
-            .find_silence(self.now)
-            .and_then(|silence| silence.until);
+        let app = policy::app_name(&self.target.tags);
+        let own = &self.lease.state.requests;
+        // Those of all targets are in its own state, and fresh.
+        let of_all = (!self.target.arn.is_all_targets()).then_some(&self.pauses);
+        let requested = of_all
+            .into_iter()
+            .chain([own])
+            .filter_map(|requests| requests.find_silence(app, self.now)?.until)
+            .max();
         self.silence_tag.max(requested)
     }
 

@@ -46,7 +46,7 @@ pub enum Command {
     /// Change nothing on the targets until they are resumed.
     Pause,
     Resume,
-    /// Send no notifications about the target until a time.
+    /// Send no notifications about the targets until a time.
     Silence,
     Unsilence,
     /// Stop the reminders of an incident, given by its identifier.
@@ -88,10 +88,8 @@ impl Command {
     #[must_use]
     pub const fn is_for_many(&self) -> bool {
         match self {
-            Self::Pause | Self::Resume => true,
-            Self::Silence
-            | Self::Unsilence
-            | Self::Acknowledge(_)
+            Self::Pause | Self::Resume | Self::Silence | Self::Unsilence => true,
+            Self::Acknowledge(_)
             | Self::Approve(_)
             | Self::Reject(_)
             | Self::Deploy(_)

@@ -57,6 +57,8 @@ pub enum HoldKind {
     Unsettled,
     /// Too many first rollouts of other services are in progress.
     Adoptions,
+    /// AWS refuses a call that the operation needs.
+    Failure,
     /// A limit of the stack is reached.
     Limit,
     /// The arbiter vetoed every step.
@@ -76,7 +78,7 @@ impl Hold {
 }
 
 impl HoldKind {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Configuration,
         Self::NoMatch,
         Self::Platform,
@@ -93,6 +95,7 @@ impl HoldKind {
         Self::ActiveDeployment,
         Self::Unsettled,
         Self::Adoptions,
+        Self::Failure,
         Self::Limit,
         Self::Veto,
     ];
@@ -117,6 +120,7 @@ impl HoldKind {
             Self::ActiveDeployment => "the end of the deployment",
             Self::Unsettled => "stable tasks",
             Self::Adoptions => "the first rollouts of other services",
+            Self::Failure => "a call that AWS accepts",
             Self::Limit => "the limit's period",
             Self::Veto => "the end of what vetoes it",
         }
@@ -149,6 +153,7 @@ impl HoldKind {
             | Self::ActiveDeployment
             | Self::Unsettled
             | Self::Adoptions
+            | Self::Failure
             | Self::Limit => true,
         }
     }

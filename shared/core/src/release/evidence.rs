@@ -245,22 +245,20 @@ fn find_failed_container<'a>(
 /// Selects the last lines that contain an error word, or else the last lines. They are redacted together, because a key has
 /// several lines.
 fn select_log_lines(lines: &[String]) -> Vec<String> {
-    let lines = redact::redact_lines(lines);
-    let mut selected: Vec<&String> = lines
-        .iter()
-        .rev()
-        .filter(|line| contains_error_word(line))
-        .take(LINES_REPORTED)
-        .collect();
-    if selected.is_empty() {
-        selected = lines.iter().rev().take(LINES_REPORTED).collect();
-    }
-    selected
+    let redacted = redact::redact_lines(lines);
+    let both: Vec<(&String, String)> = lines.iter().zip(redacted).collect();
+    // A message shows the beginning of a line, and the word may be further back.
+    let has_errors = both.iter().any(|(line, _)| contains_error_word(line));
+    let mut selected: Vec<String> = both
         .into_iter()
         .rev()
-        .filter(|line| !line.is_empty())
-        .cloned()
-        .collect()
+        .filter(|(line, _)| !has_errors || contains_error_word(line))
+        .take(LINES_REPORTED)
+        .map(|(_, shown)| shown)
+        .filter(|shown| !shown.is_empty())
+        .collect();
+    selected.reverse();
+    selected
 }
 
 fn contains_error_word(line: &str) -> bool {

@@ -45,7 +45,7 @@ pub struct ReleaseState {
     /// The images of revisions that Lamplighter did not register, as they were written there.
     pub template_images: Vec<String>,
     /// The image that was last announced as held, and by what. `None` once something is rolled out.
-    pub held: Option<(HoldKind, HeldImage)>,
+    pub announced_hold: Option<(HoldKind, HeldImage)>,
     /// The revision that ran stably before the first release. It is the first rollback target.
     pub adopted: Option<AdoptedRevision>,
     /// The image that the tasks run before the first release, while their revision names no digest.

@@ -11,7 +11,7 @@ use crate::model::{Command, Digest, ImageSelector, Request, RequestScope};
 const REJECTION_EXPIRES_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// Requests that are kept as history for people, and to recognize repetitions.
 const KEPT: usize = 20;
-/// Pauses that can be in effect at once, and requests to reject or to roll back that can be open.
+/// Pauses and silences that can be in effect at once, and requests to reject or to roll back that can be open.
 const MAX_OPEN: usize = 20;
 
 /// The requests about a target, or about all targets.
@@ -22,8 +22,8 @@ pub struct RequestState {
     pub recorded: Vec<Request>,
     /// The requests whose pause is in effect. Those of a target have its scope.
     pub pauses: Vec<Request>,
-    /// The request that silences the target.
-    pub silence: Option<Request>,
+    /// The requests that silence targets, one for each scope. Those of a target have its scope.
+    pub silences: Vec<Request>,
     /// The last request to release an image: an approval, or a deployment.
     pub release: Option<Request>,
     /// The digests of approved images, by the key of the approval.
@@ -44,6 +44,7 @@ pub struct RequestState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenRequests {
     Pauses,
+    Silences,
     /// Requests to reject or to roll back.
     Rejections,
 }
@@ -71,21 +72,34 @@ impl RequestState {
             .filter(move |pause| !has_ended(pause, now))
     }
 
-    /// Returns the silence in effect.
+    /// Lists the silences in effect.
+    pub fn list_silences(&self, now: Timestamp) -> impl Iterator<Item = &Request> {
+        self.silences
+            .iter()
+            .filter(move |silence| !has_ended(silence, now))
+    }
+
+    /// Returns the longest silence in effect for a target of this application.
     #[must_use]
-    pub fn find_silence(&self, now: Timestamp) -> Option<&Request> {
-        self.silence
-            .as_ref()
-            .filter(|silence| !has_ended(silence, now))
+    pub fn find_silence(&self, app: Option<&str>, now: Timestamp) -> Option<&Request> {
+        let silences = self.list_silences(now);
+        silences
+            .filter(|silence| includes(&silence.scope, app))
+            .max_by_key(|silence| silence.until)
+    }
+
+    /// Returns the silence with exactly this scope.
+    #[must_use]
+    pub fn find_silence_of(&self, scope: &RequestScope) -> Option<&Request> {
+        let mut silences = self.silences.iter();
+        silences.find(|silence| silence.scope == *scope)
     }
 
     /// Returns the pause in effect for a target of this application.
     #[must_use]
     pub fn find_pause(&self, app: Option<&str>, now: Timestamp) -> Option<&Request> {
-        self.list_pauses(now).find(|pause| match &pause.scope {
-            RequestScope::Everything | RequestScope::Target(_) => true,
-            RequestScope::Application(paused) => app == Some(paused.as_str()),
-        })
+        self.list_pauses(now)
+            .find(|pause| includes(&pause.scope, app))
     }
 
     /// Lists the pauses and silences whose time is up.
@@ -93,7 +107,7 @@ impl RequestState {
     pub fn list_ended(&self, now: Timestamp) -> Vec<Request> {
         self.pauses
             .iter()
-            .chain(&self.silence)
+            .chain(&self.silences)
             .filter(|request| has_ended(request, now))
             .cloned()
             .collect()
@@ -102,13 +116,13 @@ impl RequestState {
     /// Removes pauses and silences that have ended.
     pub fn remove(&mut self, ended: &[Request]) {
         self.pauses.retain(|pause| !ended.contains(pause));
-        self.silence = self.silence.take().filter(|one| !ended.contains(one));
+        self.silences.retain(|silence| !ended.contains(silence));
     }
 
     /// Reports whether a pause or a silence is in effect.
     #[must_use]
     pub fn has_open(&self) -> bool {
-        !self.pauses.is_empty() || self.silence.is_some()
+        !self.pauses.is_empty() || !self.silences.is_empty()
     }
 
     /// Reports whether a request to reject an image or to roll back was not possible for too long.
@@ -182,11 +196,11 @@ impl RequestState {
     pub fn find_full_list(&self, command: &Command) -> Option<OpenRequests> {
         let (list, open) = match command {
             Command::Pause => (OpenRequests::Pauses, self.pauses.len()),
+            Command::Silence => (OpenRequests::Silences, self.silences.len()),
             Command::Reject(_) | Command::RollBack(_) => {
                 (OpenRequests::Rejections, self.rejections.len())
             }
             Command::Resume
-            | Command::Silence
             | Command::Unsilence
             | Command::Acknowledge(_)
             | Command::Approve(_)
@@ -202,8 +216,11 @@ impl RequestState {
         match &request.command {
             Command::Pause => self.pauses.push(request.clone()),
             Command::Resume => self.pauses.retain(|pause| pause.scope != request.scope),
-            Command::Silence => self.silence = Some(request.clone()),
-            Command::Unsilence => self.silence = None,
+            Command::Silence => {
+                self.silences.retain(|known| known.scope != request.scope);
+                self.silences.push(request.clone());
+            }
+            Command::Unsilence => self.silences.retain(|known| known.scope != request.scope),
             // Only `alert` knows incidents, so the notification passes an acknowledgement on.
             Command::Acknowledge(_) => {}
             Command::BackUp => self.backup = Some(request.at),
@@ -240,6 +257,14 @@ fn names_image(request: &Request, digest: &Digest, tag: Option<&str>) -> bool {
 #[must_use]
 pub fn approval_key(request: &Request) -> String {
     format!("request:{}", request.id)
+}
+
+/// Reports whether a scope includes a target of this application, in whose state or in that of all targets it is recorded.
+fn includes(scope: &RequestScope, app: Option<&str>) -> bool {
+    match scope {
+        RequestScope::Everything | RequestScope::Target(_) => true,
+        RequestScope::Application(name) => app == Some(name.as_str()),
+    }
 }
 
 /// Reports whether the time of a pause or silence is up.

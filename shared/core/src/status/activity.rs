@@ -10,6 +10,21 @@ use crate::status::inputs::StatusInputs;
 /// The states of a database or cache in which nothing is in progress.
 const SETTLED: [&str; 3] = ["available", "stopped", ""];
 
+/// The states that do not end by themselves.
+/// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html#Overview.DBInstance.Status>
+const BROKEN: [&str; 10] = [
+    "failed",
+    "storage-full",
+    "incompatible-credentials",
+    "incompatible-network",
+    "incompatible-option-group",
+    "incompatible-parameters",
+    "incompatible-restore",
+    "inaccessible-encryption-credentials",
+    "restore-error",
+    "create-failed",
+];
+
 /// What is in progress on a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -35,6 +50,8 @@ pub enum Activity {
     StartingTasks { missing: i32 },
     /// A restore test of a snapshot.
     Drilling { since: Timestamp },
+    /// The status of a database or cache, in AWS's spelling, that does not end by itself.
+    Broken { status: String },
     /// The status of a database or cache in AWS's spelling.
     Changing { status: String },
 }
@@ -42,12 +59,20 @@ pub enum Activity {
 impl Activity {
     pub(super) fn find(inputs: &StatusInputs<'_>) -> Option<Self> {
         let state = inputs.state;
-        find_healing(state)
+        find_change(inputs)
+            .filter(Self::is_broken)
+            .or_else(|| find_healing(state))
             .or_else(|| find_rollback(inputs))
             .or_else(|| find_release(state))
             .or_else(|| find_missing_tasks(inputs))
             .or_else(|| find_drill(state))
             .or_else(|| find_change(inputs))
+    }
+
+    /// Reports whether nothing is in progress, and nothing works.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken { .. })
     }
 
     /// Describes the activity: `releasing RC_1.4.2`.
@@ -73,7 +98,9 @@ impl Activity {
                 format!("{} not running yet", pluralize(missing, "task"))
             }
             Self::Drilling { .. } => "a drill restores its newest snapshot".to_owned(),
-            Self::Changing { status } => format!("its status is {status}"),
+            Self::Broken { status } | Self::Changing { status } => {
+                format!("its status is {status}")
+            }
         }
     }
 
@@ -102,6 +129,7 @@ impl Activity {
             Self::Drilling { .. } => {
                 "Lamplighter checks the restored database, and deletes it afterwards."
             }
+            Self::Broken { .. } => "AWS does not repair it by itself: look at its events.",
             Self::Changing { .. } => "AWS completes it.",
         }
     }
@@ -170,8 +198,10 @@ fn find_drill(state: &TargetState) -> Option<Activity> {
 }
 
 fn find_change(inputs: &StatusInputs<'_>) -> Option<Activity> {
-    let status = &inputs.database?.status;
-    (!SETTLED.contains(&status.as_str())).then(|| Activity::Changing {
-        status: status.clone(),
-    })
+    let status = inputs.database?.status.clone();
+    if BROKEN.contains(&status.as_str()) {
+        return Some(Activity::Broken { status });
+    }
+    let is_settled = SETTLED.contains(&status.as_str());
+    (!is_settled).then_some(Activity::Changing { status })
 }

@@ -61,14 +61,16 @@ impl TargetStatus {
     }
 }
 
-/// Returns the end of the silence by tag or by request.
+/// Returns the end of the silence by tag, or by a request about the target, its application or everything.
 fn find_silence(inputs: &StatusInputs<'_>) -> Option<Timestamp> {
-    let now = inputs.now;
-    let by_tag = policy::parse_silence(&inputs.tagged.tags).ok().flatten();
-    let requested = inputs.state.requests.find_silence(now);
-    by_tag
-        .max(requested.and_then(|silence| silence.until))
-        .filter(|until| *until > now)
+    let (tags, now) = (&inputs.tagged.tags, inputs.now);
+    let by_tag = policy::parse_silence(tags).ok().flatten();
+    let app = policy::app_name(tags);
+    let requested = [&inputs.state.requests, inputs.pauses]
+        .into_iter()
+        .filter_map(|requests| requests.find_silence(app, now)?.until)
+        .max();
+    by_tag.max(requested).filter(|until| *until > now)
 }
 
 fn find_last_action(state: &TargetState, now: Timestamp) -> Option<LastAction> {
@@ -89,7 +91,10 @@ fn find_condition(status: &TargetStatus, inputs: &StatusInputs<'_>) -> Condition
 fn is_in_condition(condition: Condition, status: &TargetStatus, inputs: &StatusInputs<'_>) -> bool {
     let mode = &status.mode;
     match condition {
-        Condition::Critical => has_incident(status, Severity::Critical),
+        Condition::Critical => {
+            let is_broken = status.activity.as_ref().is_some_and(Activity::is_broken);
+            is_broken || has_incident(status, Severity::Critical)
+        }
         Condition::Warning => has_incident(status, Severity::Warning),
         Condition::Misconfigured => {
             !status.mistakes.is_empty() || has_hold(status, HoldKind::is_of_configuration)
@@ -131,6 +136,7 @@ fn is_recovery(activity: &Activity) -> bool {
         | Activity::Releasing { .. }
         | Activity::RunningTaskBefore { .. }
         | Activity::Drilling { .. }
+        | Activity::Broken { .. }
         | Activity::Changing { .. } => false,
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::model::{Database, Snapshot};
 use crate::plan::DrillResult;
-use crate::policy::BACKUP;
+use crate::policy::BackupPolicy;
 use crate::status::inputs::StatusInputs;
 
 /// The backups of a database or cache.
@@ -20,6 +20,8 @@ pub struct BackupStatus {
     pub drilled: Option<DrillResult>,
     /// The tag `lamplighter:backup` asks for backups.
     pub is_wanted: bool,
+    /// The tag schedules drills.
+    pub is_drilled: bool,
 }
 
 impl BackupStatus {
@@ -28,12 +30,17 @@ impl BackupStatus {
         let database = inputs.database?;
         let usable = usable_snapshots(inputs, database);
         let newest = usable.iter().filter_map(|snapshot| snapshot.taken_at).max();
+        let tags = &inputs.tagged.tags;
+        let policy = BackupPolicy::from_tags(tags, inputs.defaults);
+        let policy = policy.ok().flatten();
         Some(Self {
             newest,
             count: usable.len(),
             recovery_point: newest.max(database.latest_restorable),
             drilled: inputs.state.backups.last_drill.clone(),
-            is_wanted: inputs.tagged.tags.contains_key(BACKUP),
+            // Its cluster is backed up as a whole.
+            is_wanted: policy.is_some() && database.cluster.is_none(),
+            is_drilled: policy.is_some_and(|policy| policy.drill.is_some()),
         })
     }
 
@@ -43,9 +50,10 @@ impl BackupStatus {
         self.is_wanted && self.recovery_point.is_none()
     }
 
+    /// Reports whether drills are scheduled and the last one failed.
     #[must_use]
     pub fn has_failed_drill(&self) -> bool {
-        self.drilled.as_ref().is_some_and(|drill| !drill.passed)
+        self.is_drilled && self.drilled.as_ref().is_some_and(|drill| !drill.passed)
     }
 
     /// Reports whether a failure of the database may cost data.

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
-    /// A critical incident is open.
+    /// A critical incident is open, or AWS says that the database does not work.
     Critical,
     /// A warning is open.
     Warning,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::Function;
+use crate::model::tag_keys;
 use crate::plan::{Hold, HoldKind};
 use crate::policy::{self, DEPLOY};
 use crate::status::inputs::StatusInputs;
@@ -27,7 +28,7 @@ pub(super) fn list_holds(inputs: &StatusInputs<'_>) -> Vec<ActiveHold> {
             hold: recorded.hold.clone(),
             since: Some(recorded.since),
         })
-        .filter(|active| !is_over(&active.hold, inputs.now))
+        .filter(|active| !is_over(&active.hold, inputs.now) && has_tag(&active.operation, inputs))
         .collect();
     let is_frozen = holds
         .iter()
@@ -40,6 +41,19 @@ pub(super) fn list_holds(inputs: &StatusInputs<'_>) -> Vec<ActiveHold> {
         (!is_configuration, active.since.is_none(), active.since)
     });
     holds
+}
+
+/// Reports whether the target has the tag of an operation, if it needs one: without it, nothing evaluates the hold.
+fn has_tag(operation: &str, inputs: &StatusInputs<'_>) -> bool {
+    let function = Function::ALL
+        .into_iter()
+        .find(|function| function.name() == operation);
+    let needed = match function.and_then(Function::tag) {
+        // Healing is on by default.
+        Some(tag_keys::HEAL) | None => return true,
+        Some(tag) => tag,
+    };
+    inputs.tagged.tags.contains_key(needed)
 }
 
 /// Reports whether a freeze has ended that the next sweep still finds recorded.

@@ -36,7 +36,9 @@ impl TargetStatus {
             let next = "Correct the tag. Until then, what it configures is disabled.";
             StatusLine::new(mistake.clone(), next)
         });
-        let risk = self.backups.as_ref().and_then(describe_risk);
+        let acts = self.mode == TargetMode::Acting;
+        let risk = self.backups.as_ref();
+        let risk = risk.and_then(|backups| describe_risk(backups, acts));
         let holds = self
             .reported_holds()
             .into_iter()
@@ -112,14 +114,16 @@ fn describe_incident(incident: &OpenIncident, now: Timestamp) -> StatusLine {
     StatusLine::new(what, incident.action.clone())
 }
 
-fn describe_risk(backups: &BackupStatus) -> Option<StatusLine> {
+/// `acts`: Lamplighter backs the target up.
+fn describe_risk(backups: &BackupStatus, acts: bool) -> Option<StatusLine> {
+    let when_acting = |next: &'static str| if acts { next } else { "" };
     if backups.lacks_recovery_point() {
         let next = "Lamplighter takes a backup at the next backup time.";
-        Some(StatusLine::new("no recovery point", next))
+        Some(StatusLine::new("no recovery point", when_acting(next)))
     } else if backups.has_failed_drill() {
         Some(StatusLine::new(
             "the last drill failed: its backups are not proven",
-            "Lamplighter drills again at the next drill time.",
+            when_acting("Lamplighter drills again at the next drill time."),
         ))
     } else {
         None
@@ -135,7 +139,9 @@ fn describe_hold(hold: &ActiveHold, now: Timestamp) -> StatusLine {
     let reason = &hold.hold.reason;
     let what = match hold.hold.kind {
         // The reason of a limit does not say what it withholds.
-        HoldKind::Limit | HoldKind::Veto => format!("{} held: {reason}{since}", hold.operation),
+        HoldKind::Failure | HoldKind::Limit | HoldKind::Veto => {
+            format!("{} held: {reason}{since}", hold.operation)
+        }
         HoldKind::Configuration
         | HoldKind::NoMatch
         | HoldKind::Platform

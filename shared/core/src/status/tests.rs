@@ -12,7 +12,7 @@ use crate::model::{Cause, Command, Digest, Request, RequestScope};
 use crate::notify::Severity;
 use crate::notify::incident::Incident;
 use crate::notify::incident::Line;
-use crate::plan::{Hold, HoldKind};
+use crate::plan::{DrillResult, Hold, HoldKind};
 use crate::policy::Mode;
 use crate::policy::StackDefaults;
 use crate::state::{ActiveRollback, ActiveRollout, HealthIncident, Parked, ProbeStreak};
@@ -43,7 +43,12 @@ impl Scene {
         Self {
             tagged: Tagged {
                 arn: arn.clone(),
-                tags: BTreeMap::from([("lamplighter:managed".to_owned(), "true".to_owned())]),
+                tags: [
+                    ("lamplighter:managed", "true"),
+                    ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web"),
+                ]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
             },
             state: TargetState::default(),
             service: Some(Service::new_rolling(arn, 2)),
@@ -293,6 +298,49 @@ fn a_database_is_unprotected_without_a_recovery_point(
         database.latest_restorable = latest;
     }
     assert_eq!(scene.assess().condition, expected);
+}
+
+/// A member is backed up with its cluster, and a drill that failed says nothing once none is scheduled.
+#[test]
+fn what_nothing_would_change_is_not_unprotected() {
+    let mut scene = Scene::database();
+    scene.tag("backup", "keep=7d drill=weekly");
+    let database = scene.database.as_mut().unwrap();
+    (database.latest_restorable, database.cluster) = (None, Some("orders".to_owned()));
+    assert_eq!(scene.assess().condition, Condition::Healthy);
+    let mut scene = Scene::database();
+    scene.state.backups.last_drill = Some(DrillResult {
+        snapshot: Arn::new(DATABASE),
+        began: now(),
+        took: 600,
+        checked: None,
+        passed: false,
+    });
+    scene.tag("backup", "keep=7d drill=weekly");
+    assert_eq!(scene.assess().condition, Condition::Unprotected);
+    scene.tag("backup", "keep=7d");
+    assert_eq!(scene.assess().condition, Condition::Healthy);
+}
+
+#[rstest]
+#[case("storage-full", Condition::Critical)]
+#[case("incompatible-restore", Condition::Critical)]
+#[case("backing-up", Condition::Changing)]
+#[case("stopped", Condition::Stopped)]
+fn a_database_is_what_aws_says_of_it(#[case] status: &str, #[case] expected: Condition) {
+    let mut scene = Scene::database();
+    scene.database.as_mut().unwrap().status = status.to_owned();
+    assert_eq!(scene.assess().condition, expected);
+}
+
+/// Nothing evaluates the hold of an operation whose tag is gone.
+#[test]
+fn a_hold_ends_with_the_tag_of_its_operation() {
+    let mut scene = Scene::service();
+    scene.hold(HoldKind::Limit);
+    assert_eq!(scene.assess().condition, Condition::Held);
+    scene.tagged.tags.remove("lamplighter:deploy");
+    assert_eq!(scene.assess().condition, Condition::Healthy);
 }
 
 #[test]

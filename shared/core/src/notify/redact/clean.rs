@@ -9,9 +9,10 @@ pub(super) fn clean_line(raw: &str) -> String {
     let mut line = String::new();
     for (n, character) in raw.trim().chars().enumerate() {
         if n >= MAX_READ {
-            // A secret that is cut may not be recognized any more.
-            let whole = line.rfind(char::is_whitespace).unwrap_or_default();
-            line.truncate(whole);
+            // A secret that is cut may not be recognized any more. A line of one word is shown at its beginning.
+            if let Some(whole) = line.rfind(char::is_whitespace) {
+                line.truncate(whole);
+            }
             return line;
         }
         if is_invisible(character) {

@@ -61,14 +61,13 @@ fn find_assignments(line: &str, hidden: &mut HiddenSpans) {
         };
         // Within an ARN, `secret` names a kind of resource.
         let before = line.get(..name.start()).unwrap_or_default();
-        let is_in_arn = before
-            .strip_suffix(':')
-            .is_some_and(|part| part.ends_with(|c: char| c.is_ascii_alphanumeric()));
-        if is_in_arn
-            || line
-                .get(separator.end()..)
-                .is_some_and(|rest| rest.starts_with("//"))
-        {
+        let word = before
+            .rfind(|c: char| c.is_whitespace() || "\"'(<=".contains(c))
+            .map_or(before, |at| before.get(at + 1..).unwrap_or_default());
+        // The last part of a path that an error is about.
+        let is_path = before.ends_with('/') && separator.as_str().ends_with(' ');
+        let value = line.get(separator.end()..).unwrap_or_default();
+        if word.starts_with("arn:") || is_path || value.starts_with("//") {
             continue;
         }
         let is_header = is_secret_header(name.as_str());

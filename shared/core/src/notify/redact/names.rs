@@ -98,26 +98,41 @@ pub(super) fn is_plain_value(value: &str) -> bool {
     let word = value.trim_matches(|c: char| !c.is_alphanumeric());
     let is_short = value.chars().count() < 3;
     let is_masked = value.chars().all(|c| "*xX•.-_#".contains(c));
-    let is_reference = [
-        "$",
-        "%",
-        "{{",
-        "${",
-        "<",
-        "[",
-        "(",
-        "arn:",
-        "=",
-        "@",
-        "/run/secrets",
-    ]
-    .iter()
-    .any(|start| value.starts_with(start));
+    let is_reference = is_reference(value);
     is_short
         || is_masked
         || is_reference
         || has_word(PLAIN_VALUES, &word.to_ascii_lowercase())
         || is_secret_reference(value)
+}
+
+/// Reports whether a value only refers to another one, by its whole shape: `$NAME`, `${NAME}`, `{{ name }}`, `<name>`, `%s`.
+fn is_reference(value: &str) -> bool {
+    let is_name = |text: &str| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "_.: -".contains(c);
+        !text.is_empty() && text.chars().all(is_part)
+    };
+    let is_variable = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    };
+    let brackets = [
+        ("${", "}"),
+        ("$(", ")"),
+        ("{{", "}}"),
+        ("<", ">"),
+        ("[", "]"),
+        ("(", ")"),
+        ("%(", ")s"),
+    ];
+    let is_bracketed = brackets.iter().any(|(open, close)| {
+        let inner = value.strip_prefix(open);
+        let inner = inner.and_then(|rest| rest.strip_suffix(close));
+        inner.is_some_and(is_name)
+    });
+    let is_format = ["%s", "%d", "%v", "%+v", "%@", "{}", "{:?}"].contains(&value);
+    let is_place = value.starts_with("arn:") || value.starts_with("/run/secrets/");
+    is_bracketed || is_format || is_place || value.strip_prefix('$').is_some_and(is_variable)
 }
 
 /// Reports whether a value is the name of a secret in Secrets Manager: `shop/db-AbCdEf`.

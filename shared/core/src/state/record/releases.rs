@@ -77,7 +77,7 @@ impl TargetState {
         let releases = &mut self.releases;
         releases.active_rollback = None;
         releases.unpinned = None;
-        releases.held = None;
+        releases.announced_hold = None;
         let previous = releases.current.replace(rollout.digest.clone());
         let superseded = releases.active_rollout.take();
         let repeats = previous.as_ref() == Some(&rollout.digest);
