@@ -183,17 +183,16 @@ mod tests {
 
     use super::*;
 
-    /// A card of a critical incident, with what a log line could do to it.
-    #[test]
-    fn a_card_has_the_message_and_its_links() {
+    /// A critical incident, with what a log line could do to a card.
+    fn crash() -> Incident {
         let message = Message::critical("0/2 tasks running - crash loop")
             .action("Lamplighter restarts the tasks.")
             .why("The log says: [click](https://evil.example) *now*.")
             .next("Look at the logs.")
             .fires("health");
-        let mut incident = Incident::from_notification(&Notification {
+        let notification = Notification {
             runbook: Some("https://wiki.example.com/shop/web".to_owned()),
-            message: message.clone(),
+            message,
             at: jiff::Timestamp::UNIX_EPOCH,
             source: Function::Heal.into(),
             target: Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
@@ -202,17 +201,15 @@ mod tests {
             stack: "lamplighter".to_owned(),
             link: "https://console.example".to_owned(),
             silenced_until: None,
-        });
-        incident.lines.push(Line {
-            at: jiff::Timestamp::UNIX_EPOCH,
-            severity: message.severity,
-            source: "heal".to_owned(),
-            title: message.title,
-            action: message.action,
-            why: message.why,
-            next: message.next,
-            fires: message.fires,
-        });
+        };
+        let mut incident = Incident::from_notification(&notification);
+        incident.lines.push(Line::from_notification(&notification));
+        incident
+    }
+
+    #[test]
+    fn a_card_has_the_message_and_its_links() {
+        let incident = crash();
         let card = build_message(&Outgoing::Single(IncidentMessage {
             incident: &incident,
             kind: NotificationKind::Firing,
@@ -223,6 +220,48 @@ mod tests {
             escalated_after: None,
             links: None,
         }));
-        insta::assert_snapshot!(serde_json::to_string_pretty(&card).unwrap());
+        let content = &card["attachments"][0]["content"];
+        assert_eq!(content["type"], "AdaptiveCard");
+        let texts = |blocks: &Value, pointer: &str| -> Vec<String> {
+            let blocks = blocks.as_array().unwrap().iter();
+            blocks
+                .filter_map(|block| block.pointer(pointer)?.as_str().map(str::to_owned))
+                .collect()
+        };
+        assert_eq!(
+            texts(&content["body"], "/inlines/0/text"),
+            [
+                "[CRITICAL] shop/web: 0/2 tasks running - crash loop",
+                "Lamplighter restarts the tasks.",
+                "The log says: [click](https://evil.example) *now*.",
+                "Next: Look at the logs.",
+                "CRITICAL · heal · 1970-01-01 00:00:00 UTC · stack lamplighter",
+            ]
+        );
+        assert_eq!(
+            texts(&content["actions"], "/url"),
+            [
+                "https://wiki.example.com/shop/web",
+                "https://console.example"
+            ]
+        );
+        assert_eq!(content["body"][0]["inlines"][0]["color"], "attention");
+    }
+
+    /// Teams refuses more than 28 KB, and a workflow accepts what it then can't post.
+    #[test]
+    fn a_long_card_is_shortened_and_says_so() {
+        let mut body = CardBody::default();
+        body.add_text(&"a line with \"quotes\"\n".repeat(5_000));
+        let blocks = body.finish("the footer");
+        let size = Value::from(blocks.clone()).to_string().len();
+        assert!(size < 25_000, "{size}");
+        let last: Vec<&Value> = blocks.iter().rev().take(2).collect();
+        assert_eq!(last[0]["inlines"][0]["text"], "the footer");
+        assert!(
+            last[1]["inlines"][0]["text"]
+                .to_string()
+                .contains("The e-mail")
+        );
     }
 }
