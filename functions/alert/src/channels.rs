@@ -3,6 +3,8 @@
 
 mod amazon_q;
 mod destination;
+#[cfg(test)]
+mod destination_tests;
 mod json;
 mod pager_duty;
 #[cfg(test)]

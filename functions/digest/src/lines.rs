@@ -31,7 +31,7 @@ pub fn format_status(report: &DailyReport, status: &TargetStatus) -> String {
         "[{}] {}{facts}: {}",
         status.condition.label().to_uppercase(),
         status.name,
-        why.join(" | ")
+        why.join("\n  ")
     )
 }
 

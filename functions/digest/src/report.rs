@@ -19,7 +19,7 @@ use crate::inputs::ReportInputs;
 use crate::window::Window;
 use findings::group_findings;
 use incidents::list_incidents;
-use notes::{list_expiring, list_notes, list_wide_requests};
+use notes::{list_expiring, list_notes};
 use releases::list_releases;
 use scaling::summarize_scaling;
 use spending::{stack_cost, summarize_spending};
@@ -27,7 +27,7 @@ use statuses::{assess_targets, list_other_incidents};
 
 pub use findings::FindingGroup;
 pub use incidents::IncidentSummary;
-pub use notes::Entry;
+pub use notes::{Entry, list_wide_requests};
 pub use releases::{ReleaseStatus, ReleaseSummary};
 pub use scaling::{ScalingSummary, TimeAtMaximum};
 pub use spending::{Money, Spending};

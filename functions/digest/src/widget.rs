@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::html::{Cell, DARK, LIGHT, Theme, render_row, render_section};
 use crate::inputs::ReportInputs;
 use crate::lines::list_some;
-use crate::report::DailyReport;
+use crate::report::{DailyReport, list_wide_requests};
 use crate::window::Window;
 use filter::{Filter, render_filters};
 use lamplighter::notify::html::escape_html;
@@ -82,7 +82,7 @@ pub fn render_html(
     )
 }
 
-/// Says what holds for many targets: a pause, or a stack that changes nothing.
+/// Says what holds for many targets: a pause, a silence, or a stack that changes nothing.
 fn render_banner(
     inputs: &ReportInputs,
     now: Timestamp,
@@ -95,13 +95,11 @@ fn render_banner(
         }
         Mode::Act | Mode::Off => None,
     };
-    let pauses = inputs
-        .requests
-        .list_pauses(now)
-        .map(lamplighter::model::Request::describe_pause);
+    let requests = list_wide_requests(&inputs.requests, now)
+        .map(|request| format!("{}: {}", request.name, request.text));
     let lines: Vec<String> = mode
         .into_iter()
-        .chain(pauses)
+        .chain(requests)
         .map(|line| escape_html(&line))
         .collect();
     if lines.is_empty() {

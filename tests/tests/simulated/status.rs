@@ -7,6 +7,7 @@ use deploy::Deploy;
 use digest::Window;
 use digest::inputs::ReportInputs;
 use digest::report::DailyReport;
+use digest::text::{render_body, render_title};
 use digest::widget::{parse_window, render_html};
 use e2e::testkit::healing::HealWorld;
 use e2e::testkit::releases::{
@@ -174,6 +175,33 @@ fn services_in_nine_states_are_told_apart() {
     insta::assert_snapshot!(summary.join("\n"));
 }
 
+/// The daily report lists what needs attention first, the worst before the others, and each finding once.
+#[test]
+fn the_report_begins_with_what_needs_attention() {
+    let mut heal_world = HealWorld::new();
+    let crashing = heal_world.service("crashing", 3, "on");
+    heal_world.set(&crashing, Conduct::Crashes);
+    heal_world.minutes(20);
+    let world = &heal_world.world;
+    service_with_push(world, "approval", "approve=yes");
+    service_with_push(world, "unreadable", "approved=yes");
+    world.database("orders", "keep=7d");
+    sweep(world, 6);
+    for name in ["approval", "unreadable"] {
+        let arn = crashing.sibling_service("shop", name);
+        let mut state = world.state_mut();
+        let memory = &mut state.held.entry(arn).or_default().memory;
+        let title = "no alarm for HTTP 5xx".to_owned();
+        memory.findings.insert("no-alarm".to_owned(), title);
+    }
+    let (report, _) = read_report(world);
+    insta::assert_snapshot!(format!(
+        "{}\n\n{}",
+        render_title(&report),
+        render_body(&report)
+    ));
+}
+
 /// What ends a hold ends the status as well.
 #[rstest]
 #[case::approval("approve=yes", "approve", "RC_1.1.0")]
@@ -315,7 +343,7 @@ fn a_pause_of_everything_is_seen() {
     assert_eq!(status.condition, Condition::Paused, "{status:?}");
     let html = render(&world, &json!({}));
     assert!(
-        html.contains("everything is paused by alice since 2026-11-21 03:06 UTC: migration"),
+        html.contains("everything: paused by alice since 2026-11-21 03:06 UTC: migration"),
         "{html}"
     );
 }

@@ -87,6 +87,7 @@ impl Activity {
                 is_healthy_again: true,
                 ..
             } => "healthy again".to_owned(),
+            Self::Healing { steps: 0, .. } => "unhealthy, no healing step taken".to_owned(),
             Self::Healing { steps, .. } => {
                 format!("unhealthy, {} taken", pluralize(*steps, "healing step"))
             }
