@@ -5,6 +5,8 @@ mod amazon_q;
 mod destination;
 #[cfg(test)]
 mod destination_tests;
+#[cfg(test)]
+mod fixtures;
 mod json;
 mod pager_duty;
 #[cfg(test)]

@@ -805,6 +805,23 @@ fn a_silence_of_everything_covers_what_is_no_target() {
     assert_eq!(heard(60).len(), 3);
 }
 
+/// The time to escalate counts from the first report that asks for someone, not from the release before it.
+#[test]
+fn an_escalation_counts_from_the_first_urgent_report() {
+    let route = Route {
+        channel: "chief".into(),
+        escalates_after: Some(SignedDuration::from_mins(15)),
+        ..mail()
+    };
+    let said = |minute, message| notice(Function::Rollout, service("web"), minute, message);
+    let state = desk(&[
+        said(0, Message::info("deploying").fires(RELEASE_CONDITION)),
+        said(20, Message::warning("held").fires("release:approval")),
+    ]);
+    assert_eq!(plan_deliveries(&state, &route, at(34)), []);
+    assert_eq!(plan_deliveries(&state, &route, at(35)).len(), 1);
+}
+
 /// News that asks for no one, and an incident that ends in time, escalate to nobody.
 #[test]
 fn what_ends_in_time_does_not_escalate() {

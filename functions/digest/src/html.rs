@@ -107,6 +107,10 @@ pub fn render_badge(condition: Condition, theme: &Theme) -> String {
     )
 }
 
+/// The widths of a badge or time and of the name of a target, in pixels.
+pub const LABEL_WIDTH: u32 = 120;
+pub const NAME_WIDTH: u32 = 190;
+
 /// A cell of a row.
 pub struct Cell {
     /// The width that it takes if there is room, in pixels.

@@ -25,6 +25,7 @@ use scaling::summarize_scaling;
 use spending::{stack_cost, summarize_spending};
 use statuses::{assess_targets, list_other_incidents};
 
+pub(crate) use actions::{RunKey, run_key};
 pub use findings::FindingGroup;
 pub use incidents::IncidentSummary;
 pub use notes::{Entry, list_wide_requests};

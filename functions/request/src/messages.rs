@@ -34,32 +34,31 @@ pub fn paused(request: &Request) -> Message {
 
 /// Builds the message about a silence of several targets.
 pub fn silenced(request: &Request) -> Message {
-    let what = request.scope.describe_many().unwrap_or_default();
     let until = request
         .until
         .map(|until| until.strftime(" until %F %H:%M UTC").to_string())
         .unwrap_or_default();
-    Message::info(format!(
-        "{what} silenced by {}{until}",
-        request.caller_name()
-    ))
+    silence_message(
+        request,
+        &format!("silenced by {}{until}", request.caller_name()),
+    )
     .action("Lamplighter acts as always, and notifies nobody about it until then.")
-    .why(format!("{} requested it: {}", request.by, request.reason))
     .next("Nothing to do. What is still wrong then is notified afterwards.")
-    .deduplicated_by(format!("request:{}", request.id))
 }
 
 /// Builds the message about the end of a silence of several targets by a request.
 pub fn unsilenced(request: &Request) -> Message {
-    let what = request.scope.describe_many().unwrap_or_default();
-    Message::info(format!(
-        "{what} notified again, by {}",
-        request.caller_name()
-    ))
-    .action("What is still wrong is notified at the next sweeps.")
-    .why(format!("{} requested it: {}", request.by, request.reason))
-    .next("Nothing to do.")
-    .deduplicated_by(format!("request:{}", request.id))
+    let what = format!("notified again, by {}", request.caller_name());
+    silence_message(request, &what)
+        .action("What is still wrong is notified at the next sweeps.")
+        .next("Nothing to do.")
+}
+
+fn silence_message(request: &Request, what: &str) -> Message {
+    let targets = request.scope.describe_many().unwrap_or_default();
+    Message::info(format!("{targets} {what}"))
+        .why(format!("{} requested it: {}", request.by, request.reason))
+        .deduplicated_by(format!("request:{}", request.id))
 }
 
 /// Builds the message about the end of a pause by a request.

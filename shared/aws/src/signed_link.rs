@@ -13,8 +13,7 @@ use sha2::Sha256;
 const VALIDITY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Returns the HMAC-SHA256 of a text in lower-case hexadecimal.
-#[must_use]
-pub fn compute_signature(key: &str, text: &str) -> String {
+fn compute_signature(key: &str, text: &str) -> String {
     let bytes = build_mac(key, text).map(|mac| mac.finalize().into_bytes());
     bytes
         .iter()

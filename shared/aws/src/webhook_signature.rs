@@ -12,19 +12,23 @@ const KEY_PREFIX: &str = "whsec_";
 /// Reports whether a key can be used: what follows `whsec_` is base64.
 #[must_use]
 pub fn is_valid_key(key: &str) -> bool {
-    key.strip_prefix(KEY_PREFIX)
-        .is_none_or(|encoded| base64::decode(encoded).is_ok_and(|key| !key.is_empty()))
+    decode_key(key).is_some_and(|key| !key.is_empty())
+}
+
+/// Returns the bytes of a key; `None` if it should be base64 and isn't.
+fn decode_key(key: &str) -> Option<Vec<u8>> {
+    match key.strip_prefix(KEY_PREFIX) {
+        Some(encoded) => base64::decode(encoded).ok(),
+        None => Some(key.as_bytes().to_vec()),
+    }
 }
 
 /// Returns `v1,` and the base64 of the HMAC-SHA256 of identifier, time in seconds and body, divided by dots.
 ///
-/// A key that begins with `whsec_` is base64 from there on; any other key is taken as it is.
+/// A key that begins with `whsec_` is base64 from there on, see [`is_valid_key`]; any other key is taken as it is.
 #[must_use]
 pub fn sign_webhook(key: &str, id: &str, seconds: i64, body: &str) -> String {
-    let decoded = key
-        .strip_prefix(KEY_PREFIX)
-        .and_then(|encoded| base64::decode(encoded).ok());
-    let key = decoded.unwrap_or_else(|| key.as_bytes().to_vec());
+    let key = decode_key(key).unwrap_or_else(|| key.as_bytes().to_vec());
     // HMAC accepts keys of any length.
     let signature = Hmac::<Sha256>::new_from_slice(&key).map(|mut mac| {
         mac.update(format!("{id}.{seconds}.{body}").as_bytes());

@@ -57,6 +57,15 @@ pub fn digest(content: u64) -> Digest {
 
 pub const VERIFIED: &str = "tag=RC_x.x.x repo=shop/web verify=https://shop.example.com/health";
 
+/// A release that ends well, and one after it that ECS rolls back, because its tasks fail to start for this reason.
+pub fn release_and_fail(world: &World, web: &Arn, reason: &str) {
+    release(world, web, "RC_1.1.0", 11);
+    push(world, "RC_1.2.0", 12);
+    minutes(world, 3);
+    fail_to_start(world, web, reason);
+    world.state_mut().roll_back(web);
+}
+
 /// Makes the tasks of the running revision fail to start for this reason.
 pub fn fail_to_start(world: &World, web: &Arn, reason: &str) {
     let mut state = world.state_mut();

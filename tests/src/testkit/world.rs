@@ -29,6 +29,7 @@ use std::task::Poll;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::{Engine, Invocation, Observe, PauseCache};
 use lamplighter::model::{Arn, Digest, Service};
+use lamplighter::notify::Severity;
 use lamplighter::policy::StackDefaults;
 use lamplighter::{AwsError, Error};
 use serde_json::{Value, json};
@@ -123,6 +124,26 @@ impl World {
         };
         let mut held = state.held.values();
         held.all(|held| is_free(&held.lease) && held.memory.pending.is_empty())
+    }
+
+    /// The minutes from a time until the first notification of at least this severity.
+    #[must_use]
+    pub fn minutes_until_word(&self, from: Timestamp, severity: Severity) -> Option<i64> {
+        let state = self.state();
+        let mut later = state.notices.iter().filter(|notice| notice.at >= from);
+        later
+            .find(|notice| notice.message.severity >= severity)
+            .map(|notice| notice.at.duration_since(from).as_mins())
+    }
+
+    /// A minute in which this is measured. Answers the events of alarms that change.
+    pub fn measure_minute(&self, metric: &str, target: &str, value: f64) -> Vec<Value> {
+        let mut state = self.state_mut();
+        let minute = state.now;
+        let key = (metric.to_owned(), target.to_owned());
+        state.measured.entry(key).or_default().insert(minute, value);
+        state.now += SignedDuration::from_mins(1);
+        state.evaluate_alarms()
     }
 
     /// How often a call was made.

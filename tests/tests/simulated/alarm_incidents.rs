@@ -41,12 +41,7 @@ fn measure_events(
 ) -> Vec<Value> {
     let mut events = Vec::new();
     for _ in 0..minutes {
-        let mut state = world.state_mut();
-        let minute = state.now;
-        let key = (metric.to_owned(), target.to_owned());
-        state.measured.entry(key).or_default().insert(minute, value);
-        state.now += SignedDuration::from_mins(1);
-        events.extend(state.evaluate_alarms());
+        events.extend(world.measure_minute(metric, target, value));
     }
     events
 }

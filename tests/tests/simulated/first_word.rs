@@ -7,21 +7,9 @@ use e2e::testkit::setup::root;
 use e2e::testkit::world::World;
 use e2e::testkit::world::tasks::Conduct;
 use enroll::Enroll;
-use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Arn;
 use lamplighter::notify::Severity;
 use rstest::rstest;
-
-const MINUTE: SignedDuration = SignedDuration::from_mins(1);
-
-/// Returns the minutes from a time until the first notification of at least this severity.
-fn minutes_until(world: &World, from: Timestamp, severity: Severity) -> Option<i64> {
-    let state = world.state();
-    let mut later = state.notices.iter().filter(|notice| notice.at >= from);
-    later
-        .find(|notice| notice.message.severity >= severity)
-        .map(|notice| notice.at.duration_since(from).as_mins())
-}
 
 /// Tasks end and can't be started again.
 fn lose_tasks(conduct: Conduct, lost: usize, severity: Severity) -> Option<i64> {
@@ -36,7 +24,7 @@ fn lose_tasks(conduct: Conduct, lost: usize, severity: Severity) -> Option<i64> 
     }
     let fault = heal_world.world.state().now;
     heal_world.minutes(30);
-    minutes_until(&heal_world.world, fault, severity)
+    heal_world.world.minutes_until_word(fault, severity)
 }
 
 /// A metric leaves its ordinary value.
@@ -47,23 +35,15 @@ fn measure(
 ) -> Option<i64> {
     let mut fault = world.state().now;
     for minute in 0..60 {
-        let events = {
-            let mut state = world.state_mut();
-            let now = state.now;
-            let value = if minute < 30 { ordinary } else { faulty };
-            if minute == 30 {
-                fault = now;
-            }
-            let key = (metric.to_owned(), target.to_owned());
-            state.measured.entry(key).or_default().insert(now, value);
-            state.now += MINUTE;
-            state.evaluate_alarms()
-        };
-        for event in events {
+        if minute == 30 {
+            fault = world.state().now;
+        }
+        let value = if minute < 30 { ordinary } else { faulty };
+        for event in world.measure_minute(metric, target, value) {
             world.invoke(&Enroll, event).unwrap().unwrap();
         }
     }
-    minutes_until(world, fault, Severity::Warning)
+    world.minutes_until_word(fault, Severity::Warning)
 }
 
 fn errors() -> Option<i64> {

@@ -3,7 +3,7 @@
 use e2e::testkit::healing::HealWorld;
 use e2e::testkit::releases::release;
 use e2e::testkit::world::tasks::Conduct;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use lamplighter::model::Arn;
 use lamplighter::notify::{Notification, Severity};
 use rstest::rstest;
@@ -17,14 +17,6 @@ fn notices(heal_world: &HealWorld) -> Vec<Notification> {
 /// Lets what runs end, without a trace that ECS keeps.
 fn end_all_tasks(heal_world: &HealWorld) {
     heal_world.world.state_mut().tasks.clear();
-}
-
-/// Minutes from a time until the first notification of at least this severity.
-fn minutes_until(heal_world: &HealWorld, from: Timestamp, severity: Severity) -> Option<i64> {
-    notices(heal_world)
-        .iter()
-        .find(|notice| notice.at >= from && notice.message.severity >= severity)
-        .map(|notice| notice.at.duration_since(from).as_mins())
 }
 
 /// The aims are those of the first word: a total outage within a minute, whatever it comes from.
@@ -53,7 +45,10 @@ fn a_total_outage_is_critical_within_a_minute(#[case] conduct: Conduct, #[case] 
     let first = notices(&heal_world)[0].clone();
     // The scheduler acts in the minute after the fault.
     assert!(
-        minutes_until(&heal_world, fault, Severity::Critical) <= Some(2),
+        heal_world
+            .world
+            .minutes_until_word(fault, Severity::Critical)
+            <= Some(2),
         "{:?}",
         heal_world.world.titles()
     );
@@ -78,7 +73,10 @@ fn tasks_that_run_and_serve_nobody_are_an_outage() {
     heal_world.minutes(MORE);
     let told = heal_world.told("shop/web");
     assert!(
-        minutes_until(&heal_world, fault, Severity::Critical) <= Some(6),
+        heal_world
+            .world
+            .minutes_until_word(fault, Severity::Critical)
+            <= Some(6),
         "{told:?}"
     );
     assert!(
@@ -114,11 +112,16 @@ fn a_part_is_a_warning_within_three_minutes(#[case] conduct: Conduct) {
     let told = heal_world.told("shop/web");
     assert!(told[0].starts_with("2/3 tasks running since "), "{told:?}");
     assert!(
-        minutes_until(&heal_world, fault, Severity::Warning) <= Some(4),
+        heal_world
+            .world
+            .minutes_until_word(fault, Severity::Warning)
+            <= Some(4),
         "{told:?}"
     );
     assert_eq!(
-        minutes_until(&heal_world, fault, Severity::Critical),
+        heal_world
+            .world
+            .minutes_until_word(fault, Severity::Critical),
         None,
         "{told:?}"
     );
@@ -127,7 +130,10 @@ fn a_part_is_a_warning_within_three_minutes(#[case] conduct: Conduct) {
     let worse = heal_world.world.state().now;
     heal_world.minutes(8);
     assert!(
-        minutes_until(&heal_world, worse, Severity::Critical) <= Some(2),
+        heal_world
+            .world
+            .minutes_until_word(worse, Severity::Critical)
+            <= Some(2),
         "{:?}",
         heal_world.told("shop/web")
     );
@@ -278,7 +284,10 @@ fn an_outage_is_told_whether_or_not_a_step_is_taken(
     let fault = heal_world.world.state().now;
     heal_world.minutes(MORE);
     assert!(
-        minutes_until(&heal_world, fault, Severity::Critical) <= Some(4),
+        heal_world
+            .world
+            .minutes_until_word(fault, Severity::Critical)
+            <= Some(4),
         "{:?}",
         heal_world.told("shop/web")
     );
@@ -338,7 +347,10 @@ fn a_total_outage_after_an_escalation_about_a_part_is_told() {
     heal_world.minutes(5);
     let told = heal_world.told("shop/web");
     assert!(
-        minutes_until(&heal_world, worse, Severity::Critical) <= Some(2)
+        heal_world
+            .world
+            .minutes_until_word(worse, Severity::Critical)
+            <= Some(2)
             && told.len() == 2
             && told[1].starts_with("0/3 tasks running since "),
         "{told:?}"

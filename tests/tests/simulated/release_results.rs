@@ -3,7 +3,7 @@
 
 use deploy::Deploy;
 use e2e::testkit::releases::{
-    MINUTE, VERIFIED, digest, fail_to_start, minutes, push, release, runs,
+    MINUTE, VERIFIED, digest, fail_to_start, minutes, push, release, release_and_fail, runs,
 };
 use e2e::testkit::world::World;
 use enroll::Enroll;
@@ -243,11 +243,7 @@ fn a_template_that_names_a_moving_tag_gets_the_verified_image() {
 fn a_hotfix_outlasts_the_retry_of_an_earlier_push() {
     let world = World::new();
     let web = world.web();
-    release(&world, &web, "RC_1.1.0", 11);
-    push(&world, "RC_1.2.0", 12);
-    minutes(&world, 3);
-    fail_to_start(&world, &web, "RESOURCE:MEMORY");
-    world.state_mut().roll_back(&web);
+    release_and_fail(&world, &web, "RESOURCE:MEMORY");
     minutes(&world, 2);
     world.state_mut().tasks.clear();
     let hotfix = world.state_mut().register("shop-web", "shop/web:hotfix-7");

@@ -10,9 +10,7 @@ use digest::report::DailyReport;
 use digest::text::{render_body, render_title};
 use digest::widget::{parse_window, render_html};
 use e2e::testkit::healing::HealWorld;
-use e2e::testkit::releases::{
-    MINUTE, digest as image_digest, fail_to_start, minutes, push, release,
-};
+use e2e::testkit::releases::{MINUTE, digest as image_digest, minutes, release_and_fail};
 use e2e::testkit::requests::request;
 use e2e::testkit::world::tasks::Conduct;
 use e2e::testkit::world::{Fault, World};
@@ -21,7 +19,6 @@ use jiff::tz::TimeZone;
 use lamplighter::model::Arn;
 use lamplighter::policy::StackDefaults;
 use lamplighter::status::{Condition, TargetStatus};
-use rollout::Rollout;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -112,16 +109,6 @@ fn remove_platform(world: &World, name: &str) {
     *platforms = Some(Vec::new());
 }
 
-fn sweep(world: &World, minutes: usize) {
-    for minute in 0..minutes {
-        world.advance(MINUTE);
-        let _ = world.sweep(&Rollout);
-        if minute % 5 == 0 {
-            let _ = world.sweep(&Deploy);
-        }
-    }
-}
-
 /// Each of these services waits for something or can't work, so that none is healthy, and each says why.
 #[test]
 fn services_in_nine_states_are_told_apart() {
@@ -155,7 +142,7 @@ fn services_in_nine_states_are_told_apart() {
         .unwrap()
         .remove("lamplighter:managed");
     settled_service(&world, "fine", "");
-    sweep(&world, 6);
+    minutes(&world, 6);
     let statuses = assess(&world);
     let summary: Vec<String> = statuses
         .values()
@@ -186,7 +173,7 @@ fn the_report_begins_with_what_needs_attention() {
     service_with_push(world, "approval", "approve=yes");
     service_with_push(world, "unreadable", "approved=yes");
     world.database("orders", "keep=7d");
-    sweep(world, 6);
+    minutes(world, 6);
     for name in ["approval", "unreadable"] {
         let arn = crashing.sibling_service("shop", name);
         let mut state = world.state_mut();
@@ -212,15 +199,15 @@ fn a_hold_ends_with_its_cause(#[case] options: &str, #[case] key: &str, #[case] 
     if key == "freeze" {
         set_tag(&world, &web, "freeze", "daily 02:00-08:00");
     }
-    sweep(&world, 6);
+    minutes(&world, 6);
     assert_eq!(assess(&world)["shop/web"].condition, Condition::Held);
     set_tag(&world, &web, key, value);
-    sweep(&world, 6);
+    minutes(&world, 6);
     let status = &assess(&world)["shop/web"];
     assert_eq!(status.condition, Condition::Changing, "{status:?}");
     assert_eq!(status.version.as_ref().unwrap().label(), "RC_1.1.0");
     world.state_mut().settle(&web);
-    sweep(&world, 6);
+    minutes(&world, 6);
     let status = &assess(&world)["shop/web"];
     assert_eq!(status.condition, Condition::Healthy, "{status:?}");
     assert_eq!(status.version.as_ref().unwrap().label(), "RC_1.1.0");
@@ -231,12 +218,12 @@ fn a_hold_ends_with_its_cause(#[case] options: &str, #[case] key: &str, #[case] 
 fn a_hold_keeps_its_beginning() {
     let world = World::new();
     service_with_push(&world, "web", "approve=yes");
-    sweep(&world, 6);
+    minutes(&world, 6);
     let since = assess(&world)["shop/web"].holds[0].since;
     assert!(since.is_some());
     let other = world.push("shop/web", "feature-1", 12);
     let _ = world.invoke(&Deploy, other);
-    sweep(&world, 30);
+    minutes(&world, 30);
     assert_eq!(assess(&world)["shop/web"].holds[0].since, since);
 }
 
@@ -245,11 +232,7 @@ fn a_hold_keeps_its_beginning() {
 fn what_failed_for_its_environment_is_held_until_its_next_attempt() {
     let world = World::new();
     let web = world.web();
-    release(&world, &web, "RC_1.1.0", 11);
-    push(&world, "RC_1.2.0", 12);
-    minutes(&world, 3);
-    fail_to_start(&world, &web, "RESOURCE:MEMORY");
-    world.state_mut().roll_back(&web);
+    release_and_fail(&world, &web, "RESOURCE:MEMORY");
     minutes(&world, 3);
     let status = &assess(&world)["shop/web"];
     let lines = status.describe(world.state().now);
@@ -268,15 +251,15 @@ fn what_aws_refuses_is_told(#[case] call: &'static str) {
     for _ in 0..3 {
         world.inject_fault(call, Fault::Throttled);
     }
-    sweep(&world, 1);
+    minutes(&world, 1);
     world.state_mut().faults.clear();
     let status = &assess(&world)["shop/web"];
     let lines = status.describe(world.state().now);
     assert_eq!(status.condition, Condition::Held, "{lines:?}");
     assert!(lines[0].what.starts_with("deploy held: "), "{lines:?}");
-    sweep(&world, 10);
+    minutes(&world, 10);
     world.state_mut().settle(&web);
-    sweep(&world, 6);
+    minutes(&world, 6);
     let status = &assess(&world)["shop/web"];
     assert_eq!(status.condition, Condition::Healthy, "{status:?}");
 }
@@ -333,12 +316,12 @@ fn an_incident_comes_first() {
 fn a_pause_of_everything_is_seen() {
     let world = World::new();
     service_with_push(&world, "web", "approve=yes");
-    sweep(&world, 6);
+    minutes(&world, 6);
     request(
         &world,
         &json!({"command": "pause", "everything": true, "reason": "migration"}),
     );
-    sweep(&world, 6);
+    minutes(&world, 6);
     let status = &assess(&world)["shop/web"];
     assert_eq!(status.condition, Condition::Paused, "{status:?}");
     let html = render(&world, &json!({}));
@@ -405,7 +388,7 @@ fn the_widget_is_what_cloudwatch_allows() {
     set_tag(&world, &web, "app", "<b>\"shop\"</b>");
     let api = settled_service(&world, "api", "");
     set_tag(&world, &api, "app", "shop");
-    sweep(&world, 6);
+    minutes(&world, 6);
     let html = render(&world, &json!({}));
     for taken_out in [
         "<script",

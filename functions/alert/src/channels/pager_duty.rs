@@ -159,46 +159,22 @@ fn truncate_summary(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use lamplighter::Function;
-    use lamplighter::model::Arn;
-    use lamplighter::notify::{Message, Notification};
+    use lamplighter::notify::Message;
 
+    use super::super::fixtures::{build_incident, first_message};
     use super::*;
 
-    fn incident(message: Message, source: Function) -> Incident {
-        Incident::from_notification(&Notification {
-            runbook: Some("https://wiki.example.com/shop/web".to_owned()),
-            message,
-            at: jiff::Timestamp::UNIX_EPOCH,
-            source: source.into(),
-            target: Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
-            name: "shop/web".to_owned(),
-            app: None,
-            stack: "lamplighter".to_owned(),
-            link: "https://console.example".to_owned(),
-            silenced_until: None,
-        })
-    }
-
     fn events_about(incident: &Incident) -> Vec<Value> {
-        let message = IncidentMessage {
-            incident,
-            kind: NotificationKind::Info,
-            sent_lines: 0,
-            stack: "lamplighter",
-            pause: None,
-            now: jiff::Timestamp::UNIX_EPOCH,
-            escalated_after: None,
-            links: None,
-        };
+        let message = first_message(incident, NotificationKind::Info);
         build_events(&Outgoing::Single(message), "key")
     }
 
     /// Nothing would ever resolve its alert.
     #[test]
     fn a_finding_opens_no_alert() {
-        let finding = incident(Message::warning("no health check"), Function::Enroll);
+        let finding = build_incident(Message::warning("no health check"), Function::Enroll);
         assert_eq!(events_about(&finding), Vec::<Value>::new());
-        let crash = incident(Message::critical("0/2 tasks running"), Function::Heal);
+        let crash = build_incident(Message::critical("0/2 tasks running"), Function::Heal);
         let events = events_about(&crash);
         assert_eq!(
             events[0]["links"][0]["href"],

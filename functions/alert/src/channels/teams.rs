@@ -177,49 +177,22 @@ fn link_action(title: &str, address: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use lamplighter::Function;
-    use lamplighter::model::Arn;
-    use lamplighter::notify::incident::Incident;
-    use lamplighter::notify::{Message, Notification};
+    use lamplighter::notify::Message;
 
+    use super::super::fixtures::{build_incident, first_message};
     use super::*;
 
     /// A critical incident, with what a log line could do to a card.
-    fn crash() -> Incident {
+    #[test]
+    fn a_card_has_the_message_and_its_links() {
         let message = Message::critical("0/2 tasks running - crash loop")
             .action("Lamplighter restarts the tasks.")
             .why("The log says: [click](https://evil.example) *now*.")
             .next("Look at the logs.")
             .fires("health");
-        let notification = Notification {
-            runbook: Some("https://wiki.example.com/shop/web".to_owned()),
-            message,
-            at: jiff::Timestamp::UNIX_EPOCH,
-            source: Function::Heal.into(),
-            target: Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
-            name: "shop/web".to_owned(),
-            app: None,
-            stack: "lamplighter".to_owned(),
-            link: "https://console.example".to_owned(),
-            silenced_until: None,
-        };
-        let mut incident = Incident::from_notification(&notification);
-        incident.lines.push(Line::from_notification(&notification));
-        incident
-    }
-
-    #[test]
-    fn a_card_has_the_message_and_its_links() {
-        let incident = crash();
-        let card = build_message(&Outgoing::Single(IncidentMessage {
-            incident: &incident,
-            kind: NotificationKind::Firing,
-            sent_lines: 0,
-            stack: "lamplighter",
-            pause: None,
-            now: jiff::Timestamp::UNIX_EPOCH,
-            escalated_after: None,
-            links: None,
-        }));
+        let incident = build_incident(message, Function::Heal);
+        let message = first_message(&incident, NotificationKind::Firing);
+        let card = build_message(&Outgoing::Single(message));
         let content = &card["attachments"][0]["content"];
         assert_eq!(content["type"], "AdaptiveCard");
         let texts = |blocks: &Value, pointer: &str| -> Vec<String> {

@@ -113,3 +113,36 @@ fn kind_name(kind: NotificationKind) -> &'static str {
         NotificationKind::Flapping => "flapping",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lamplighter::Function;
+    use lamplighter::notify::Message;
+    use lamplighter::notify::incident::DeliveryState;
+
+    use super::super::fixtures::{build_incident, first_message};
+    use super::*;
+
+    /// Receivers drop what they got before. A reminder is another message, although nothing has changed.
+    #[test]
+    fn a_repetition_keeps_its_identifier_and_a_reminder_has_another() {
+        let mut incident = build_incident(Message::critical("0/2 tasks running"), Function::Heal);
+        let id = |incident: &Incident, kind| {
+            let message = Outgoing::Single(first_message(incident, kind));
+            build_delivery_id("hook", &message)
+        };
+        let first = id(&incident, NotificationKind::Firing);
+        assert_eq!(id(&incident, NotificationKind::Firing), first);
+        let mut deliver = |minute: i64| {
+            let at = Timestamp::from_second(60 * minute).unwrap();
+            let delivery = DeliveryState {
+                at: Some(at),
+                ..DeliveryState::default()
+            };
+            incident.deliveries.insert("hook".to_owned(), delivery);
+            id(&incident, NotificationKind::Reminder)
+        };
+        let reminders = [deliver(0), deliver(240)];
+        assert!(reminders[0] != reminders[1] && !reminders.contains(&first));
+    }
+}

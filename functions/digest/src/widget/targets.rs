@@ -6,7 +6,10 @@ use lamplighter::notify::html::escape_html;
 use lamplighter::status::{BackupStatus, Condition, StatusLine, TargetStatus};
 
 use crate::duration::format_age;
-use crate::html::{Cell, Theme, color_span, render_badge, render_link, render_row, render_section};
+use crate::html::{
+    Cell, LABEL_WIDTH, NAME_WIDTH, Theme, color_span, render_badge, render_link, render_row,
+    render_section,
+};
 use crate::lines::list_facts;
 use crate::report::{DailyReport, OtherIncident};
 use crate::widget::filter::Filter;
@@ -15,9 +18,6 @@ use crate::widget::filter::Filter;
 const FEW_TARGETS: usize = 25;
 /// The number of rows.
 const MAX_ROWS: usize = 200;
-/// The widths of the badge and of the name, in pixels.
-const BADGE_WIDTH: u32 = 120;
-const NAME_WIDTH: u32 = 190;
 
 /// Renders the targets, the worst first. Many healthy ones are only counted, unless they are asked for.
 pub fn render_targets(report: &DailyReport, filter: &Filter, theme: &Theme) -> String {
@@ -80,7 +80,7 @@ fn is_fine(condition: Condition) -> bool {
 
 fn render_target(report: &DailyReport, status: &TargetStatus, theme: &Theme) -> String {
     let cells = [
-        Cell::narrow(BADGE_WIDTH, render_badge(status.condition, theme)),
+        Cell::narrow(LABEL_WIDTH, render_badge(status.condition, theme)),
         Cell::narrow(NAME_WIDTH, render_name(report, status, theme)),
         Cell::wide(render_lines(report, status, theme)),
     ];
@@ -159,7 +159,7 @@ fn render_other(report: &DailyReport, other: &OtherIncident, theme: &Theme) -> S
         format_age(report, incident.since)
     );
     let cells = [
-        Cell::narrow(BADGE_WIDTH, render_badge(condition, theme)),
+        Cell::narrow(LABEL_WIDTH, render_badge(condition, theme)),
         Cell::narrow(NAME_WIDTH, render_link(theme, link, &name)),
         Cell::wide(text),
     ];

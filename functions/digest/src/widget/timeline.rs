@@ -7,16 +7,13 @@ use lamplighter::plan::{Outcome, Plan};
 use lamplighter::ports::ledger::{Record, RecordKind};
 
 use crate::duration::format_time;
-use crate::html::{Cell, Theme, color_span, render_row, render_section};
+use crate::html::{Cell, LABEL_WIDTH, NAME_WIDTH, Theme, color_span, render_row, render_section};
 use crate::inputs::ReportInputs;
-use crate::report::DailyReport;
+use crate::report::{DailyReport, RunKey, run_key};
 use crate::widget::filter::Filter;
 
 /// The number of rows.
 const MAX_ROWS: usize = 60;
-
-/// The key that an intent and its outcome share.
-type RunKey<'a> = (&'a str, &'a str, &'a str);
 
 /// Renders the outcomes of the period, the newest first.
 pub fn render_timeline(
@@ -39,7 +36,7 @@ pub fn render_timeline(
             let operation = escape_html(&record.operation);
             let cells = [
                 Cell::narrow(
-                    TIME_WIDTH,
+                    LABEL_WIDTH,
                     color_span(theme.quiet, &escape_html(&format_time(report, record.at))),
                 ),
                 Cell::narrow(
@@ -63,10 +60,6 @@ pub fn render_timeline(
     render_section(theme, "Actions", &rows)
 }
 
-/// The widths of the time and of the target, in pixels.
-const TIME_WIDTH: u32 = 120;
-const NAME_WIDTH: u32 = 190;
-
 /// Returns the plans by the run that they belong to: an outcome does not repeat its plan.
 fn index_plans(records: &[Record]) -> BTreeMap<RunKey<'_>, &Plan> {
     let intents = records
@@ -75,10 +68,6 @@ fn index_plans(records: &[Record]) -> BTreeMap<RunKey<'_>, &Plan> {
     intents
         .filter_map(|record| Some((run_key(record), record.plan.as_ref()?)))
         .collect()
-}
-
-fn run_key(record: &Record) -> RunKey<'_> {
-    (&record.event_id, &record.operation, record.target.as_str())
 }
 
 /// Renders what was done, the steps that were not done, and the reason.

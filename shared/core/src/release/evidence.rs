@@ -303,3 +303,18 @@ fn describe_stop(task: &Task, definition: Option<&TaskDefinition>) -> String {
         _ => task.reason.trim_end_matches('.').to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// JSON logs name the level late, after what a message shows.
+    #[test]
+    fn an_error_word_beyond_what_is_shown_selects_the_line() {
+        let error = format!("{{\"host\":\"{}\",\"level\":\"error\"}}", "h ".repeat(150));
+        let lines = [error.clone(), "ready".to_owned(), "served".to_owned()];
+        let selected = select_log_lines(&lines);
+        assert_eq!(selected.len(), 1);
+        assert!(selected[0].starts_with("{\"host\":\"h h ") && selected[0].len() < error.len());
+    }
+}

@@ -168,13 +168,11 @@ fn describe_end(hold: &Hold, now: Timestamp) -> String {
         return format!("Until {}.", format_time(until, now));
     }
     let end = hold.kind.end();
-    match (&hold.image, hold.kind) {
-        (Some(image), HoldKind::Approval) => format!(
-            "Ends with {end}: tag it {APPROVE} = {}, or send a request.",
-            image.tag
-        ),
-        _ => format!("Ends with {end}."),
+    if let (Some(image), HoldKind::Approval) = (&hold.image, hold.kind) {
+        let tag = &image.tag;
+        return format!("Ends with {end}: tag it {APPROVE} = {tag}, or send a request.");
     }
+    format!("Ends with {end}.")
 }
 
 fn describe_mode(mode: &TargetMode) -> Option<StatusLine> {

@@ -26,7 +26,7 @@ const PLAIN_VALUES: &str = "unbound permission variable connection unsupported d
     check see use access timeout rotation";
 
 /// Reports whether a list of words, divided by spaces, has this one.
-fn has_word(list: &str, word: &str) -> bool {
+fn lists_word(list: &str, word: &str) -> bool {
     list.split_whitespace().any(|known| known == word)
 }
 
@@ -42,20 +42,20 @@ pub(super) enum Secrecy {
 /// Rates a name: `DB_PASSWORD`, `clientSecret`, `x-api-key`.
 pub(super) fn rate_name(name: &str) -> Secrecy {
     let mut words = split_words(name);
-    while words.len() > 1 && words.last().is_some_and(|word| has_word(SUFFIXES, word)) {
+    while words.len() > 1 && words.last().is_some_and(|word| lists_word(SUFFIXES, word)) {
         words.pop();
     }
     let Some(last) = words.pop() else {
         return Secrecy::None;
     };
     let before = words.last().map(String::as_str).unwrap_or_default();
-    let is_pair = has_word(SECRET_PAIRS, &format!("{before}-{last}"));
+    let is_pair = lists_word(SECRET_PAIRS, &format!("{before}-{last}"));
     let is_ending = SECRET_ENDINGS
         .split_whitespace()
         .any(|ending| last.ends_with(ending));
-    if is_pair || is_ending || has_word(SECRET_WORDS, &last) {
+    if is_pair || is_ending || lists_word(SECRET_WORDS, &last) {
         Secrecy::Strong
-    } else if has_word(WEAK_WORDS, &last) {
+    } else if lists_word(WEAK_WORDS, &last) {
         Secrecy::Weak
     } else {
         Secrecy::None
@@ -102,7 +102,7 @@ pub(super) fn is_plain_value(value: &str) -> bool {
     is_short
         || is_masked
         || is_reference
-        || has_word(PLAIN_VALUES, &word.to_ascii_lowercase())
+        || lists_word(PLAIN_VALUES, &word.to_ascii_lowercase())
         || is_secret_reference(value)
 }
 
