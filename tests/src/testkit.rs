@@ -12,6 +12,7 @@ pub mod curves;
 pub mod dashboard;
 pub mod healing;
 pub mod ledger;
+pub mod live_service;
 pub mod releases;
 pub mod requests;
 pub mod setup;

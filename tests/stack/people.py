@@ -8,12 +8,15 @@ import json
 
 HEARD = []
 REFUSALS = []
+# The members of Slack's user groups.
+MEMBERS = {"S0ONCALL": ["U0BOB"]}
 NAMED = ("authorization", "webhook-id", "webhook-timestamp", "webhook-signature")
 
 
 def hear(path, headers, raw):
     """Answers what arrives: status, document, headers. Slack's own name of a message counts up."""
-    body = json.loads(raw) if raw else None
+    is_form = headers.get("content-type") == "application/x-www-form-urlencoded"
+    body = raw if is_form or not raw else json.loads(raw)
     method = path.rsplit("/", 1)[-1]
     refusal = next((r for r in REFUSALS if r["path"] in path and r["times"] > 0), None)
     if refusal:
@@ -27,6 +30,8 @@ def hear(path, headers, raw):
         bot = {"id": "B0123", "name": "Lamplighter", "icons": {size: f"https://example.com/{size}.png" for size in ("image_36", "image_72")}}
         echo = {**body, "ts": ts, "bot_profile": bot, "text": body.get("text", "") + " " * 2_000}
         return 200, {"ok": True, "channel": body["channel"], "ts": ts, "message": echo}, []
+    if method == "usergroups.users.list":
+        return 200, {"ok": True, "users": MEMBERS.get(body.removeprefix("usergroup="), [])}, []
     return (202 if method == "enqueue" else 200), {"status": "success"}, []
 
 

@@ -127,6 +127,9 @@ def checks(action, request, region, scope, headers, body, query):
         rest = iam_actions.extract_iam_action("s3", scope["method"], scope["path"], headers, body, query) or action
         arn = iam_actions.extract_resource_arn("s3", scope["method"], scope["path"], headers, body, query, region, ACCOUNT)
         return [(ACTIONS.get(rest, rest), arn, lowered(iam_actions.s3_service_context(rest, query, scope["path"], headers)))]
+    if service == "lambda":
+        name = scope["path"].split("/functions/")[-1].split("/")[0]
+        return [(action, f"arn:aws:lambda:{region}:{ACCOUNT}:function:{name}", {})]
     named = RESOURCES.get(service)
     resources = named(operation, request, lambda kind: f"arn:aws:{service}:{region}:{ACCOUNT}:{kind}") if named else ["*"]
     context = {}

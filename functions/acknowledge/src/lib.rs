@@ -13,7 +13,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use lamplighter::engine::Invocation;
 use lamplighter::model::Arn;
-use lamplighter::notify::{ACKNOWLEDGED_PREFIX, Message, Notification, Outbox, console_link};
+use lamplighter::notify::{Message, Notification, Outbox, console_link};
 use lamplighter::policy::LINKS_VARIABLE;
 use lamplighter::{AwsError, Error, Function, MalformedEvent, ParameterError};
 use lamplighter_aws::lambda;
@@ -134,8 +134,7 @@ impl Acknowledge {
 
     /// Builds the notification by which `alert` recognizes an acknowledgement.
     fn build_notification(&self, link: &VerifiedLink) -> Notification {
-        let message = Message::info("acknowledged by a link")
-            .deduplicated_by(format!("{ACKNOWLEDGED_PREFIX}{}", link.incident));
+        let message = Message::acknowledgement(&link.incident, "a link");
         Notification {
             runbook: None,
             message,

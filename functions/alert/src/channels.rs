@@ -56,6 +56,8 @@ pub struct Channels {
     slack: SlackClient,
     /// The settings of links that stop reminders; `None` if links are not configured.
     link_settings: Option<LinkSettings>,
+    /// Buttons of Slack reach Lamplighter.
+    has_buttons: bool,
     /// The signer of links; empty until its secret was read.
     links: OnceCell<LinkSigner>,
 }
@@ -82,6 +84,7 @@ impl Channels {
             destinations: RefCell::default(),
             slack: SlackClient::default(),
             link_settings,
+            has_buttons: !defaults.interactions_secret.is_empty(),
             links: OnceCell::new(),
         }
     }
@@ -174,6 +177,10 @@ impl Notifier for Channels {
         self.links.get()
     }
 
+    fn has_buttons(&self) -> bool {
+        self.has_buttons
+    }
+
     fn routes(&self) -> Vec<Route> {
         let mut routes = vec![self.email.clone()];
         for (name, destination) in self.destinations.borrow().iter().flatten() {
@@ -186,6 +193,7 @@ impl Notifier for Channels {
                 apps: destination.apps.clone(),
                 escalates_after: destination.escalates_after,
                 quiet: destination.quiet.clone(),
+                shows_acknowledgements: destination.kind.shows_acknowledgements(),
                 ..self.email.clone()
             });
         }
@@ -269,6 +277,7 @@ fn email_route(defaults: &StackDefaults) -> Route {
         apps: Vec::new(),
         escalates_after: None,
         quiet: Vec::new(),
+        shows_acknowledgements: false,
     }
 }
 

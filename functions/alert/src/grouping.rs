@@ -20,7 +20,7 @@ const MAX_RETURNS: usize = 100;
 pub fn ingest_notification(state: &mut DispatcherState, notification: &Notification) {
     let key = notification.message.key.as_deref().unwrap_or_default();
     if let Some(token) = key.strip_prefix(ACKNOWLEDGED_PREFIX) {
-        acknowledge_incident(state, token);
+        acknowledge_incident(state, token, &notification.message.title);
         return;
     }
     if !notification.is_from_aws() {
@@ -45,12 +45,12 @@ pub fn ingest_notification(state: &mut DispatcherState, notification: &Notificat
     apply_notification(incident, notification);
 }
 
-/// Stops the reminders of the incident with this token. A later incident of the same target and
-/// cause has another token.
-fn acknowledge_incident(state: &mut DispatcherState, token: &str) {
+/// Stops the reminders of the open incident with this token. A later incident of the same target and
+/// cause has another token. Who acknowledged it first stays.
+fn acknowledge_incident(state: &mut DispatcherState, token: &str, how: &str) {
     for incident in state.incidents.values_mut() {
-        if incident.occurrence_token() == token {
-            incident.acknowledged = true;
+        if incident.occurrence_token() == token && incident.resolved_at.is_none() {
+            incident.acknowledged.get_or_insert(how.to_owned());
         }
     }
 }
@@ -95,6 +95,13 @@ fn apply_notification(incident: &mut Incident, notification: &Notification) {
     if notification.runbook.is_some() {
         incident.runbook.clone_from(&notification.runbook);
     }
+    if message.log_group.is_some() {
+        incident.log_group.clone_from(&message.log_group);
+    }
+    incident.is_managed |= notification.is_from_operation();
+    if !message.offers.is_empty() {
+        incident.offers.clone_from(&message.offers);
+    }
     incident.severity = incident.severity.max(message.severity);
     if let Some(condition) = &message.clears {
         resolve_condition(incident, condition, notification.at);
@@ -108,6 +115,7 @@ fn apply_notification(incident: &mut Incident, notification: &Notification) {
         incident.resolved_at = None;
     } else if incident.firing.is_empty() {
         incident.resolved_at = incident.resolved_at.max(Some(notification.at));
+        incident.offers.clone_from(&message.offers);
     }
 }
 
@@ -131,7 +139,10 @@ fn is_repeated_report(incident: &Incident, line: &Line) -> bool {
 /// Reopens a resolved incident, or starts a new one in its place, such as a release after a
 /// release. Whoever acknowledged it before knows nothing of its return.
 fn reopen_incident(incident: &mut Incident, notification: &Notification) {
-    incident.acknowledged = false;
+    incident.acknowledged = None;
+    for delivery in incident.deliveries.values_mut() {
+        delivery.acknowledged = false;
+    }
     let is_return = incident.was_firing
         && incident.severity.min(notification.message.severity) > Severity::Info
         || has_open_alert(incident);

@@ -6,8 +6,8 @@ use lamplighter::notify::{ACKNOWLEDGED_PREFIX, Notification};
 
 /// The time by which the clock of a sender may be ahead.
 const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// A part of the name of the function behind the links in messages. It faces the internet.
-const LINK_FUNCTION: &str = "-Acknowledge-";
+/// Parts of the names of the functions behind links and buttons. They face the internet.
+const PUBLIC_FUNCTIONS: [&str; 2] = ["-Acknowledge-", "-Interact-"];
 
 /// Accepts a notification as it may be stored. `sender`: who put it into the queue, as SQS reports it; empty if unknown.
 ///
@@ -19,7 +19,8 @@ pub fn accept_notification(
     now: Timestamp,
 ) -> Result<Notification, MalformedEvent> {
     let key = notification.message.key.as_deref().unwrap_or_default();
-    if sender.contains(LINK_FUNCTION) && !key.starts_with(ACKNOWLEDGED_PREFIX) {
+    let is_public = PUBLIC_FUNCTIONS.iter().any(|part| sender.contains(part));
+    if is_public && !key.starts_with(ACKNOWLEDGED_PREFIX) {
         return Err(MalformedEvent(format!(
             "{sender} may only acknowledge, and sent \"{}\"",
             notification.message.title
@@ -90,7 +91,16 @@ mod tests {
     }
 
     #[rstest]
-    #[case::acknowledgement(Message::acknowledgement("9f799f05ef5e-1795229940"), LINKS, true)]
+    #[case::acknowledgement(
+        Message::acknowledgement("9f799f05ef5e-1795229940", "a link"),
+        LINKS,
+        true
+    )]
+    #[case::button(
+        Message::critical("all is lost"),
+        "AROAEXAMPLE:lamplighter-Interact-1A2B3C",
+        false
+    )]
     #[case::silence(Message::silence(NOW), LINKS, false)]
     #[case::anything_else(Message::critical("all is lost"), LINKS, false)]
     #[case::other_function(
@@ -99,7 +109,7 @@ mod tests {
         true
     )]
     #[case::unknown_sender(Message::critical("all is lost"), "", true)]
-    fn the_function_behind_links_may_only_acknowledge(
+    fn the_functions_behind_links_and_buttons_may_only_acknowledge(
         #[case] message: Message,
         #[case] sender: &str,
         #[case] is_accepted: bool,

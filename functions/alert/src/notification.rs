@@ -57,6 +57,8 @@ pub enum NotificationKind {
     /// A reminder: nothing has changed and the incident is still firing.
     Reminder,
     Resolved,
+    /// Someone acknowledged the incident. Sent only to channels that show who works on it.
+    Acknowledged,
     /// The incident is flapping; no more notifications follow until it is quiet.
     Flapping,
 }
@@ -101,6 +103,17 @@ pub fn due_kind(
     (needs_reminders(incident) && waited >= REPEAT_INTERVAL).then_some(NotificationKind::Reminder)
 }
 
+/// Reports whether a channel has an open alert of an incident that was acknowledged since.
+#[must_use]
+pub fn has_unsent_acknowledgement(incident: &Incident, channel: &str) -> bool {
+    let is_acknowledged = incident.acknowledged.is_some() && incident.resolved_at.is_none();
+    is_acknowledged
+        && incident.was_firing
+        && incident.deliveries.get(channel).is_some_and(|delivery| {
+            delivery.at.is_some() && !delivery.resolved && !delivery.acknowledged
+        })
+}
+
 /// Returns the kind of the first notification about an incident. If the incident was firing and has
 /// resolved by now, it still begins with `Firing`, so that `Resolved` can follow. An incident that
 /// ended badly has nothing more to follow: it is one message.
@@ -143,7 +156,7 @@ pub fn has_unsent_changes(incident: &Incident, delivery: &DeliveryState) -> bool
 /// Reports whether the incident is worth a reminder if nothing changes.
 #[must_use]
 pub fn needs_reminders(incident: &Incident) -> bool {
-    incident.resolved_at.is_none() && !incident.acknowledged && is_urgent(incident)
+    incident.resolved_at.is_none() && incident.acknowledged.is_none() && is_urgent(incident)
 }
 
 /// Reports whether the incident is critical, or a warning with a condition that has no date of its own.
@@ -241,6 +254,11 @@ pub fn mark_notified(
     let resolved = kind == NotificationKind::Resolved
         || incident.resolved_at.is_some() && includes_resolution(incident, kind);
     let delivery = incident.deliveries.entry(channel.to_owned()).or_default();
+    if kind == NotificationKind::Acknowledged {
+        delivery.acknowledged = true;
+        delivery.thread = thread.or(delivery.thread.take());
+        return;
+    }
     // Until its resolution is sent, an alert is as severe as it ever was.
     let open = delivery.open_severity.filter(|_| !delivery.resolved);
     *delivery = DeliveryState {
@@ -250,6 +268,7 @@ pub fn mark_notified(
         open_severity: Some(incident.severity).max(open),
         resolved,
         flapping: kind == NotificationKind::Flapping,
+        acknowledged: delivery.acknowledged,
         thread: thread.or(delivery.thread.take()),
     };
 }
@@ -264,6 +283,7 @@ fn includes_resolution(incident: &Incident, kind: NotificationKind) -> bool {
         NotificationKind::Info
         | NotificationKind::Updated
         | NotificationKind::Reminder
+        | NotificationKind::Acknowledged
         | NotificationKind::Resolved => true,
     }
 }

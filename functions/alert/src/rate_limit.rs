@@ -10,7 +10,9 @@ use lamplighter::notify::incident::{Channel, Incident, IncidentId, Line};
 use lamplighter::policy::{FreezeWindow, frozen_until};
 use lamplighter::ports::incidents::DispatcherState;
 
-use crate::notification::{NotificationKind, due_kind, needs_reminders};
+use crate::notification::{
+    NotificationKind, due_kind, has_unsent_acknowledgement, needs_reminders,
+};
 use crate::suppression::suppression_reason;
 
 /// The window of the rate limit.
@@ -37,6 +39,8 @@ pub struct Route {
     pub escalates_after: Option<SignedDuration>,
     /// The times in which only critical incidents and resolutions are sent. Everything else waits for their end.
     pub quiet: Vec<FreezeWindow>,
+    /// Readers see who acknowledged an incident.
+    pub shows_acknowledgements: bool,
 }
 
 impl Route {
@@ -89,7 +93,14 @@ impl Route {
     pub fn keeps_quiet(&self, incident: &Incident, kind: NotificationKind, now: Timestamp) -> bool {
         incident.severity < Severity::Critical
             && kind != NotificationKind::Resolved
+            && kind != NotificationKind::Acknowledged
             && frozen_until(&self.quiet, now).is_some()
+    }
+
+    /// Returns the notification that an incident was acknowledged, if this channel shows that and hasn't.
+    fn due_acknowledgement(&self, incident: &Incident) -> Option<NotificationKind> {
+        (self.shows_acknowledgements && has_unsent_acknowledgement(incident, &self.channel))
+            .then_some(NotificationKind::Acknowledged)
     }
 
     /// Reports whether this channel has sent an alert about the incident, and not yet its resolution.
@@ -182,6 +193,7 @@ pub fn due_notifications(
             Some(NotificationKind::Resolved)
         } else {
             due_kind(incident, &route.channel, route.interval, now)
+                .or_else(|| route.due_acknowledgement(incident))
         };
         let Some(kind) = kind else {
             continue;

@@ -38,6 +38,7 @@ fn mail() -> Route {
         apps: Vec::new(),
         escalates_after: None,
         quiet: Vec::new(),
+        shows_acknowledgements: false,
     }
 }
 
@@ -419,11 +420,11 @@ fn a_silence_holds_back_what_comes_after_a_resolution() {
 fn an_incident_that_returns_is_unacknowledged() {
     let mut desk = desk(&[crash(0)]);
     tell(only(&mut desk), 0);
-    only(&mut desk).acknowledged = true;
+    only(&mut desk).acknowledged = Some("acknowledged by alice".to_owned());
     ingest_notification(&mut desk, &well(10));
     tell(only(&mut desk), 10);
     ingest_notification(&mut desk, &crash(20));
-    assert!(!only(&mut desk).acknowledged);
+    assert_eq!(only(&mut desk).acknowledged, None);
     assert_eq!(tell(only(&mut desk), 20), Some(NotificationKind::Updated));
     assert_eq!(now_due(only(&mut desk), 20 + 239), None);
     assert_eq!(
@@ -674,7 +675,9 @@ fn what_nobody_acknowledges_escalates(
         match minute {
             40 => ingest_notification(&mut state, &well(40)),
             50 => ingest_notification(&mut state, &crash(50)),
-            _ if Some(minute) == acknowledged_at => only(&mut state).acknowledged = true,
+            _ if Some(minute) == acknowledged_at => {
+                only(&mut state).acknowledged = Some("acknowledged by alice".to_owned());
+            }
             _ => {}
         }
         for delivery in plan_deliveries(&state, &route, at(minute)) {

@@ -39,6 +39,7 @@ fn render(notice: &Notification) -> (String, String) {
         now: now(),
         escalated_after: None,
         links: None,
+        has_buttons: false,
     };
     (message.subject(), message.body())
 }
@@ -74,7 +75,8 @@ fn a_full_database_is_critical_with_the_words_of_rds() {
 
     To stop the reminders (every 4 h), set the tag lamplighter:ack = 9f799f05ef5e-1795229940
 
-    https://eu-west-1.console.aws.amazon.com/rds/home?region=eu-west-1#database:id=orders;is-cluster=false
+    Logs: https://eu-west-1.console.aws.amazon.com/rds/home?region=eu-west-1#database:id=orders;is-cluster=false;tab=logs-and-events
+    Console: https://eu-west-1.console.aws.amazon.com/rds/home?region=eu-west-1#database:id=orders;is-cluster=false
 
     CRITICAL · RDS · shop · 2026-11-21 02:59:00 UTC · stack lamplighter
     ");
@@ -90,7 +92,7 @@ fn a_scheduled_change_names_its_resource_and_its_time() {
     Why: AWS Health: The hardware under your instance is degraded. It will be stopped after the date below. Affected: i-0123456789abcdef0. Start: 2026-12-01 22:00 UTC. End: 2026-12-01 22:00 UTC.
     Next: Follow the event in the AWS Health Dashboard.
 
-    https://health.console.aws.amazon.com/health/home#/account/dashboard/open-issues
+    Console: https://health.console.aws.amazon.com/health/home#/account/dashboard/open-issues
 
     warning · AWS Health · 2026-11-21 02:59:00 UTC · stack lamplighter
     ");
@@ -349,7 +351,8 @@ fn a_service_at_its_maximum_capacity_is_a_warning() {
     Why: It scaled out from 5 tasks and can't add more.
     Next: Raise the maximum capacity, or find the cause of the load.
 
-    https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/shop/services/web/health?region=eu-west-1
+    Logs: https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/shop/services/web/logs?region=eu-west-1
+    Console: https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/shop/services/web/health?region=eu-west-1
 
     warning · Application Auto Scaling · 2026-11-21 02:59:00 UTC · stack lamplighter
     ");
@@ -366,7 +369,7 @@ fn a_failed_rotation_names_the_command_to_rotate() {
     Next: Fix the rotation function, then rotate the secret:
     aws secretsmanager rotate-secret --region eu-west-1 --secret-id shop/db
 
-    https://eu-west-1.console.aws.amazon.com/secretsmanager/secret?name=shop/db&region=eu-west-1
+    Console: https://eu-west-1.console.aws.amazon.com/secretsmanager/secret?name=shop/db&region=eu-west-1
 
     warning · Secrets Manager · 2026-11-21 02:59:00 UTC · stack lamplighter
     ");
@@ -414,7 +417,7 @@ fn a_failed_backup_job_is_a_warning() {
     Why: AWS Backup says: The role may not describe the file system.
     Next: Fix the cause, or start a job by hand. The backup plan retries at its next scheduled time.
 
-    https://eu-west-1.console.aws.amazon.com/backup/home?region=eu-west-1#/jobs/backup/details/5c3b1a90-7d2e-4f68-9b0a-2f4e6d8c1a35
+    Console: https://eu-west-1.console.aws.amazon.com/backup/home?region=eu-west-1#/jobs/backup/details/5c3b1a90-7d2e-4f68-9b0a-2f4e6d8c1a35
 
     warning · AWS Backup · 2026-11-21 02:59:00 UTC · stack lamplighter
     ");
@@ -431,7 +434,7 @@ fn a_failed_deployment_fires_until_one_succeeds() {
     Why: The event of CodeDeploy gives no reason; the deployment's page does.
     Next: Open the deployment's page. Check the cause, and whether CodeDeploy rolled back.
 
-    https://eu-west-1.console.aws.amazon.com/codesuite/codedeploy/deployments/d-4Q7K2M9XE?region=eu-west-1
+    Console: https://eu-west-1.console.aws.amazon.com/codesuite/codedeploy/deployments/d-4Q7K2M9XE?region=eu-west-1
 
     warning · CodeDeploy · 2026-11-21 02:59:00 UTC · stack lamplighter
     ");
@@ -468,7 +471,7 @@ fn a_message_links_to_the_runbook() {
         ..sample("dead-letters").unwrap()
     };
     assert!(
-        body(&notice).contains(&format!("\n\nRunbook: {runbook}\n\n")),
+        body(&notice).contains(&format!("\n\nRunbook: {runbook}\nConsole: ")),
         "{}",
         body(&notice)
     );
@@ -486,9 +489,9 @@ fn dead_letters_fire_until_the_queue_is_empty() {
     Why: A function failed on every attempt. Each message in the queue has the event and the error.
     Next: Read the queue:
     aws sqs receive-message --region eu-west-1 --visibility-timeout 0 --max-number-of-messages 10 --attribute-names All --message-attribute-names All --queue-url https://sqs.eu-west-1.amazonaws.com/123456789012/lamplighter-DeadLetters-1A2B3C4D5E6F
-    Repeat until you have read every event. Fix the causes, then purge the queue. After a secret rotation, invoke Deploy with its event.
+    Repeat until you have read every event. Fix the causes, then send the events again with a request to redrive (docs/requests.md), or purge the queue.
 
-    https://eu-west-1.console.aws.amazon.com/sqs/v3/home?region=eu-west-1#/queues/https%3A%2F%2Fsqs.eu-west-1.amazonaws.com%2F123456789012%2Flamplighter-DeadLetters-1A2B3C4D5E6F
+    Console: https://eu-west-1.console.aws.amazon.com/sqs/v3/home?region=eu-west-1#/queues/https%3A%2F%2Fsqs.eu-west-1.amazonaws.com%2F123456789012%2Flamplighter-DeadLetters-1A2B3C4D5E6F
 
     CRITICAL · CloudWatch · 2026-11-21 02:59:00 UTC · stack lamplighter
     ");
@@ -526,7 +529,7 @@ fn a_silent_sweep_fires_until_it_runs_and_its_new_alarm_is_not_sent() {
     aws events enable-rule --region eu-west-1 --name lamplighter-HealSweep-1A2B3C4D5E6F
     If the rule does not exist, follow the section Disaster of OPERATIONS.md.
 
-    https://eu-west-1.console.aws.amazon.com/events/home?region=eu-west-1#/eventbus/default/rules/lamplighter-HealSweep-1A2B3C4D5E6F
+    Console: https://eu-west-1.console.aws.amazon.com/events/home?region=eu-west-1#/eventbus/default/rules/lamplighter-HealSweep-1A2B3C4D5E6F
 
     CRITICAL · CloudWatch · 2026-11-21 02:59:00 UTC · stack lamplighter
     ");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::event::detail::secret::{SecretChange, SecretChangeKind};
 use lamplighter::model::{Digest, Image, Service};
-use lamplighter::notify::{APPROVAL_CONDITION, Message};
+use lamplighter::notify::{APPROVAL_CONDITION, Message, Offer};
 use lamplighter::policy::{self, FindingSeverity};
 
 use crate::approvals::{ApprovalProblem, Asked, ProblemKind, RejectedImage};
@@ -241,6 +241,8 @@ pub fn waits_for_approval(image: &Image) -> Message {
             image.digest
         ))
         .deduplicated_by(format!("approve:{}", image.digest))
+        .offers(Offer::Approve(image.digest.clone()))
+        .offers(Offer::Reject(image.digest.clone()))
         .fires(APPROVAL_CONDITION)
 }
 

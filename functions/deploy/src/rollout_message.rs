@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use lamplighter::model::Request;
-use lamplighter::notify::{APPROVAL_CONDITION, Message, RELEASE_CONDITION};
+use lamplighter::notify::{APPROVAL_CONDITION, Message, Offer, RELEASE_CONDITION};
 use lamplighter::policy;
 use lamplighter::release::approval::Approval;
 
@@ -32,6 +32,7 @@ impl Candidate<'_> {
         message
             .action(self.describe_deployment())
             .next(self.describe_next())
+            .offers(Offer::RollBack(self.image.digest.clone()))
             .fires(RELEASE_CONDITION)
             .clears(APPROVAL_CONDITION)
     }

@@ -120,6 +120,7 @@ fn report_alarm(
                 is_service: matches!(observed.subject, Subject::Service { .. }),
                 scaling: find_scaling_limit(context.policy, &observed.subject, &alarm.name),
                 timeline: context.state.list_timeline(since - TIMELINE, since),
+                deployed: context.state.find_deployed_image(since - TIMELINE, since),
                 now,
             };
             let firing = alarm_messages::firing_message(alarm, &details, &facts, since);

@@ -1,8 +1,8 @@
 //! The messages about Lamplighter's own alarms: value, bound, since when, the minutes before, and what changed.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Cause, CloudTrailEvent, ExistingAlarm, Series, pluralize};
-use lamplighter::notify::{Message, Severity, draw_sparkline};
+use lamplighter::model::{Cause, CloudTrailEvent, Digest, ExistingAlarm, Series, pluralize};
+use lamplighter::notify::{Message, Offer, Severity, draw_sparkline};
 use lamplighter::state::TimelineEntry;
 
 use crate::alarm_details::AlarmDetails;
@@ -26,6 +26,8 @@ pub struct AlarmFacts {
     pub scaling: ScalingLimit,
     /// What Lamplighter changed in the 30 minutes before.
     pub timeline: Vec<TimelineEntry>,
+    /// The image that was deployed last within these 30 minutes.
+    pub deployed: Option<Digest>,
     pub now: Timestamp,
 }
 
@@ -78,6 +80,9 @@ pub fn firing_message(
             describe_timeline(&facts.timeline)
         ))
         .next(kind.advise(facts.is_service, facts.scaling != ScalingLimit::NotScaled));
+    if let Some(digest) = &facts.deployed {
+        message = message.offers(Offer::RollBack(digest.clone()));
+    }
     message.caused_by(kind.cause())
 }
 

@@ -112,6 +112,7 @@ fn firing_messages() -> Vec<Message> {
             ScalingLimit::NotScaled
         },
         timeline: timeline.to_vec(),
+        deployed: None,
         now: NOW,
     };
     let build = |(name, metric, limit, measured): (&str, &str, f64, &[f64])| {

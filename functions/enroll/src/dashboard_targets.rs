@@ -3,13 +3,8 @@
 use std::collections::BTreeMap;
 
 use lamplighter::model::{Arn, Tagged};
+use lamplighter::notify::{dashboard_name, dashboard_prefix};
 use lamplighter::policy::{self, APP, MANAGED};
-
-/// Returns the name prefix of a region's dashboards. Dashboards are global to an account, so their
-/// names contain the region.
-pub fn dashboard_prefix(region: &str) -> String {
-    format!("lamplighter-{region}-")
-}
 
 /// Reports whether a target is a dashboard.
 pub fn is_dashboard(target: &Arn) -> bool {
@@ -46,21 +41,11 @@ pub fn dashboard_targets(
 
 /// Returns the dashboard of an application as a target, or `None` if the application has no name.
 pub fn dashboard_target(member: &Arn, region: &str, app: &str, wanted: bool) -> Option<Tagged> {
-    let name: String = app
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '_' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
     let arn = format!(
-        "arn:{}:cloudwatch::{}:dashboard/{}{name}",
+        "arn:{}:cloudwatch::{}:dashboard/{}",
         member.partition(),
         member.account_id(),
-        dashboard_prefix(region)
+        dashboard_name(region, app)
     );
     (!app.is_empty()).then(|| {
         let mut target = build_target(Arn::new(arn), wanted);

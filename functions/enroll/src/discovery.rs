@@ -8,14 +8,13 @@ use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::alarm::AlarmChange;
 use lamplighter::model::{AlarmState, Arn, Tagged};
+use lamplighter::notify::dashboard_prefix;
 use lamplighter::policy::{self, APP, MANAGED, PREFIX, STACK, TARGET};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 
 use crate::alarm_names::{ALARM_PREFIX, alarm_prefix};
-use crate::dashboard_targets::{
-    build_target, dashboard_prefix, dashboard_target, dashboard_targets, is_dashboard,
-};
+use crate::dashboard_targets::{build_target, dashboard_target, dashboard_targets, is_dashboard};
 use crate::observation::Prefetched;
 use crate::reads::Reads;
 use crate::stray_tags::find_stray_tags;

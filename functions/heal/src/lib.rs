@@ -109,7 +109,10 @@ impl Operation for Heal {
         now: Timestamp,
     ) -> Plan {
         match observed {
-            Observed::Service(service) => decide(context, service, now),
+            Observed::Service(service) => {
+                let plan = decide(context, service, now);
+                plan.with_log_group(service.evidence.log_group.as_deref())
+            }
             Observed::Instance(instance) => instance::decide(context, instance, now),
             Observed::Family(family) => runs::decide(context, family, now),
             Observed::MassFailure(failure) => mass_failure::decide(context, failure, now),

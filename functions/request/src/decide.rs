@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
-use lamplighter::model::{Command, Request, RequestScope};
+use lamplighter::model::{Command, Request, RequestScope, pluralize};
 use lamplighter::notify::Message;
 use lamplighter::plan::{Action, RequestAction};
 use lamplighter::policy;
@@ -83,10 +83,42 @@ fn decide_request(
             "no request silences it; a tag lamplighter:silence does so until it is removed",
         );
     }
+    if request.command == Command::Redrive {
+        return plan_redrive(observed, request, paused);
+    }
     let message = build_message(&request, paused, now);
     let reason = describe_effect(context, observed, &request);
     Plan::single_step(
         Action::Request(RequestAction::Record(request)),
+        reason,
+        message,
+    )
+}
+
+/// Returns the plan that sends dead letters again, unless there are none, or the functions would do nothing with them.
+fn plan_redrive(observed: &Observed, request: Request, paused: Option<&Request>) -> Plan {
+    if let Some(pause) = paused {
+        return Plan::refuse(format!(
+            "everything is {}. The functions would drop the events: resume first",
+            pause.describe_pause().trim_start_matches("everything is ")
+        ));
+    }
+    if observed.dead_letters == 0 {
+        return Plan::refuse(
+            "the dead-letter queue is empty, as far as SQS knows; it counts a minute late",
+        );
+    }
+    let message = messages::redriven(&request, observed.dead_letters);
+    let reason = format!(
+        "{} are sent again, at most 100: {}",
+        pluralize(
+            usize::try_from(observed.dead_letters).unwrap_or_default(),
+            "dead letter"
+        ),
+        messages::describe_effect(&request)
+    );
+    Plan::single_step(
+        Action::Request(RequestAction::Redrive(request)),
         reason,
         message,
     )
@@ -144,12 +176,15 @@ fn build_message(request: &Request, paused: Option<&Request>, now: Timestamp) ->
         Command::Unsilence if is_for_many(request) => Some(messages::unsilenced(request)),
         Command::Silence => request.until.map(Message::silence),
         Command::Unsilence => Some(Message::silence(now)),
-        Command::Acknowledge(incident) => Some(Message::acknowledgement(incident)),
+        Command::Acknowledge(incident) => {
+            Some(Message::acknowledgement(incident, request.caller_name()))
+        }
         Command::Approve(_)
         | Command::Reject(_)
         | Command::Deploy(_)
         | Command::RollBack(_)
         | Command::BackUp
-        | Command::Drill => None,
+        | Command::Drill
+        | Command::Redrive => None,
     }
 }

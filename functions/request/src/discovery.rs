@@ -25,6 +25,8 @@ pub struct Prefetched {
     pub observes: bool,
     /// The pauses of applications and of everything; read for a request about one target.
     pub pauses: RequestState,
+    /// The number of messages of the dead-letter queue; read for a request to send them again.
+    pub dead_letters: u64,
 }
 
 /// The kinds of resources that can be targets. `DatabaseOrCache` includes caches.
@@ -105,6 +107,9 @@ async fn find_requested<C: Reads, L: Ledger>(
     if let RequestScope::Target(_) = request.scope {
         let all = all_targets(discovery).arn;
         prefetched.pauses = discovery.ledger.read_state(&all).await?.requests;
+    }
+    if request.command == Command::Redrive {
+        prefetched.dead_letters = discovery.cloud.count_dead_letters().await?;
     }
     Ok(match found {
         Ok(target) => Targets::Found(vec![target], prefetched),

@@ -108,6 +108,7 @@ impl<C: Reads, L: Ledger> Observe<C, L> for RequestOperation {
             observes: prefetched.observes,
             ended: context.state.requests.list_ended(now),
             pause: prefetched.pauses.find_pause(app, now).cloned(),
+            dead_letters: prefetched.dead_letters,
         })
     }
 }

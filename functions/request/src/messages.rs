@@ -1,7 +1,7 @@
 //! Messages of `request`.
 
 use jiff::Timestamp;
-use lamplighter::model::{Command, Request, RequestScope};
+use lamplighter::model::{Command, Request, RequestScope, pluralize};
 use lamplighter::notify::{Message, PAUSE_OF_EVERYTHING, PAUSE_PREFIX};
 use lamplighter::state::OpenRequests;
 
@@ -58,6 +58,16 @@ fn silence_message(request: &Request, what: &str) -> Message {
     let targets = request.scope.describe_many().unwrap_or_default();
     Message::info(format!("{targets} {what}"))
         .why(format!("{} requested it: {}", request.by, request.reason))
+        .deduplicated_by(format!("request:{}", request.id))
+}
+
+/// Builds the message about dead letters that are sent again.
+pub fn redriven(request: &Request, count: u64) -> Message {
+    let letters = pluralize(usize::try_from(count).unwrap_or_default(), "dead letter");
+    Message::info(format!("{letters} sent again by {}", request.caller_name()))
+        .action("Lamplighter invokes the functions that failed with them once more.")
+        .why(format!("{} requested it: {}", request.by, request.reason))
+        .next("Nothing to do. What fails again is reported again.")
         .deduplicated_by(format!("request:{}", request.id))
 }
 
@@ -122,6 +132,7 @@ pub fn describe_effect(request: &Request) -> String {
         Command::RollBack(_) => "the service is rolled back within a minute. A notification follows.",
         Command::BackUp => "a snapshot is taken within minutes, as soon as the database is available.",
         Command::Drill => "the newest snapshot is restored within minutes. A notification follows.",
+        Command::Redrive => "what a function accepts is deleted from the queue. What fails again returns to it within minutes.",
     }
     .to_owned()
 }

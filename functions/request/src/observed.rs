@@ -12,4 +12,6 @@ pub struct Observed {
     pub observes: bool,
     /// The pause of the target's application, or of everything.
     pub pause: Option<Request>,
+    /// The number of messages of the dead-letter queue; read for a request to send them again.
+    pub dead_letters: u64,
 }

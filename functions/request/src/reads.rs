@@ -1,8 +1,8 @@
 //! The parts of AWS that `request` reads.
 
-use lamplighter::ports::TaggedResources;
+use lamplighter::ports::{DeadLetters, TaggedResources};
 
 /// The parts of AWS that `request` reads.
-pub trait Reads: TaggedResources {}
+pub trait Reads: TaggedResources + DeadLetters {}
 
-impl<T: TaggedResources> Reads for T {}
+impl<T: TaggedResources + DeadLetters> Reads for T {}

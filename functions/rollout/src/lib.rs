@@ -80,7 +80,7 @@ impl Operation for Rollout {
         observed: &Observed,
         now: Timestamp,
     ) -> Plan {
-        decide(context, observed, now)
+        decide(context, observed, now).with_log_group(observed.evidence.log_group.as_deref())
     }
 
     fn preconditions(observed: &Observed) -> Preconditions {

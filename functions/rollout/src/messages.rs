@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lamplighter::model::{ExistingAlarm, Request, Service, StrategySettings, pluralize};
-use lamplighter::notify::{APPROVAL_CONDITION, Message, RELEASE_CONDITION};
+use lamplighter::notify::{APPROVAL_CONDITION, Message, Offer, RELEASE_CONDITION};
 use lamplighter::policy::APPROVE;
 use lamplighter::release::rollback::RollbackTarget;
 use lamplighter::state::{ActiveRollout, ProbeStreak};
@@ -41,6 +41,7 @@ pub fn release_verified(
         describe_earlier_alarms(firing)
     ))
     .next("Nothing to do.")
+    .offers(Offer::RollBack(active.digest.clone()))
     .clears(RELEASE_CONDITION)
 }
 
@@ -88,6 +89,8 @@ pub fn waits_for_approval(active: &ActiveRollout, is_requested: bool) -> Message
         active.tag
     ))
     .deduplicated_by(format!("approve:{}", active.digest))
+    .offers(Offer::Approve(active.digest.clone()))
+    .offers(Offer::RollBack(active.digest.clone()))
     .fires(approval_condition())
 }
 

@@ -77,6 +77,7 @@ fn explained() -> Observed {
                     .to_owned(),
             ),
             lines: Some(("web".to_owned(), vec!["panic: no configuration".to_owned()])),
+            log_group: Some("/ecs/web".to_owned()),
             missing: None,
             blame: Blame::Image,
         },

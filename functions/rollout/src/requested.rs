@@ -185,7 +185,8 @@ fn is_for_release(command: &Command, leaving: Option<&ActiveRollout>) -> bool {
         | Command::Approve(_)
         | Command::Deploy(_)
         | Command::BackUp
-        | Command::Drill => false,
+        | Command::Drill
+        | Command::Redrive => false,
     }
 }
 

@@ -29,6 +29,8 @@ export interface LamplighterProps {
   readonly messagesPerMinute?: number;
   /** Adds a link to messages that stops their reminders, to a public page. Default: false. */
   readonly ackLinks?: boolean;
+  /** Secret with which buttons in Slack and acknowledgements in PagerDuty are accepted (docs/interactions.md). */
+  readonly interactions?: secrets.ISecret;
   /** Adds an HTTP API with IAM authorization for requests (docs/requests.md). Default: false. */
   readonly requestApi?: boolean;
   /** Notifies of what ECR and Inspector find in images. Default: true. */
@@ -116,12 +118,16 @@ function parameters(props: LamplighterProps): Record<string, unknown> {
   if (props.channels && !props.channels.secretFullArn) {
     throw new Error("channels: the role names the whole ARN of the secret, with the six letters at its end; a name is not enough");
   }
+  if (props.interactions && !props.interactions.secretFullArn) {
+    throw new Error("interactions: the role names the whole ARN of the secret, with the six letters at its end; a name is not enough");
+  }
   const all: Record<string, unknown> = {
     AlertEmail: props.alertEmail,
     ChannelsSecret: props.channels?.secretFullArn,
     AlertInterval: props.alertInterval,
     MessagesPerMinute: props.messagesPerMinute,
     AckLinks: yes(props.ackLinks),
+    InteractionsSecret: props.interactions?.secretFullArn,
     RequestApi: yes(props.requestApi),
     NotifyFindings: yes(props.notifyFindings),
     NotifyAlarms: yes(props.notifyAlarms),

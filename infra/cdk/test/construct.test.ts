@@ -66,9 +66,9 @@ test("resources, conditions and outputs are those of the template that SAM deplo
 
 test("every function's code is an asset", () => {
   const functions = Object.values<any>(synthesised({}).Resources).filter(({ Type }) => Type === "AWS::Serverless::Function");
-  assert.equal(functions.length, 14);
+  assert.equal(functions.length, 15);
   const keys = new Set(functions.map(({ Properties }) => JSON.stringify(Properties.CodeUri.Key)));
-  assert.equal(keys.size, 14);
+  assert.equal(keys.size, 15);
 });
 
 test("every parameter of the template is a property, and stands where it belongs", () => {
@@ -80,12 +80,13 @@ test("every parameter of the template is a property, and stands where it belongs
     logRetentionDays: 7, caBundle: "/etc/roots.pem",
     protectLedger: true,
     channels: { secretFullArn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:channels-AbCdEf" } as any,
+    interactions: { secretFullArn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:buttons-AbCdEf" } as any,
     vaultRole: { roleArn: "arn:aws:iam::345678901234:role/vault" } as any,
   };
   const cdk = synthesised(all);
   assert.deepEqual(Object.keys(cdk.Parameters ?? {}).filter((name) => name !== "BootstrapVersion"), []);
   const text = JSON.stringify(cdk);
-  for (const value of ["ops@example.com", "Europe/Rome", "observe", "04:00", "vpc-0123456789abcdef0", "secret:channels", "role/vault",
+  for (const value of ["ops@example.com", "Europe/Rome", "observe", "04:00", "vpc-0123456789abcdef0", "secret:channels", "secret:buttons", "role/vault",
     "role/ecs/*"]) {
     assert.ok(text.includes(value), value);
   }
@@ -130,5 +131,6 @@ test("what a parameter would refuse a property refuses", () => {
   const refused = (props: LamplighterProps, said: RegExp) => assert.throws(() => synthesised(props), said);
   refused({ backupAt: "3:00" }, /BackupAt is 3:00: it must be a time of day such as 03:00/);
   refused({ retentionDays: 99 }, /RetentionDays is 99: it must be from 1 to 35/);
+  refused({ interactions: { secretArn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:buttons" } as any }, /six letters/);
   refused({ channels: { secretArn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:channels" } as any }, /six letters/);
 });

@@ -5,12 +5,14 @@ use std::marker::PhantomData;
 use super::Config;
 use super::account::Account;
 use super::clients::PrebuiltClient;
+use super::dead_letters::Queues;
 use super::eventbridge;
 use super::execute::Execute;
 use super::vault::Vault;
 use lamplighter::AwsError;
 use lamplighter::model::ReleaseEvent;
 use lamplighter::plan::Action;
+use lamplighter::policy::StackDefaults;
 use lamplighter::ports::Executor;
 use lamplighter::ports::capability::DeployActions;
 
@@ -33,6 +35,17 @@ impl<R> Aws<R> {
     #[must_use]
     pub fn with_vault(mut self, role: &str, stack: &str) -> Self {
         self.account.clients = self.account.clients.with_vault(Vault::new(role, stack));
+        self
+    }
+
+    /// Adds the queues of the stack, which `request` reads.
+    #[must_use]
+    pub fn with_queues(mut self, defaults: &StackDefaults) -> Self {
+        self.account.clients = self.account.clients.with_queues(Queues {
+            dead_letters: defaults.dead_letters.clone(),
+            notifications: defaults.notices.clone(),
+            stack: defaults.stack.clone(),
+        });
         self
     }
 

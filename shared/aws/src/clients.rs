@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use aws_types::region::Region;
 
 use super::Config;
+use super::dead_letters::Queues;
 use super::vault::Vault;
 use lamplighter::model::{Arn, CopyDestination, Repository};
 
@@ -24,6 +25,7 @@ macro_rules! clients {
             /// ECR clients by region, because an image may come from a registry in another region.
             ecr: RefCell<HashMap<String, aws_sdk_ecr::Client>>,
             vault: Vault,
+            queues: Queues,
             $($name: OnceCell<$client>,)*
         }
 
@@ -33,6 +35,7 @@ macro_rules! clients {
                     config,
                     ecr: RefCell::default(),
                     vault: Vault::default(),
+                    queues: Queues::default(),
                     $($name: OnceCell::new(),)*
                 }
             }
@@ -69,6 +72,7 @@ clients! {
     rds: aws_sdk_rds::Client,
     s3: aws_sdk_s3::Client,
     sns: aws_sdk_sns::Client,
+    sqs: aws_sdk_sqs::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
 }
 
@@ -76,6 +80,21 @@ impl Clients {
     /// Adds the vault of the stack.
     pub fn with_vault(self, vault: Vault) -> Self {
         Self { vault, ..self }
+    }
+
+    /// Adds the queues of the stack.
+    pub fn with_queues(self, queues: Queues) -> Self {
+        Self { queues, ..self }
+    }
+
+    /// Returns the queues of the stack.
+    pub const fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    /// Returns the configuration of the clients.
+    pub const fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Returns the ECR client for the region of a repository.

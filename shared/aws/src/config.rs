@@ -88,6 +88,17 @@ pub fn is_local() -> bool {
     env_var("AWS_ENDPOINT_URL").is_some_and(|url| url.starts_with("http://127.0.0.1:"))
 }
 
+/// Returns the base URL of a service for calls without an SDK client: that of the environment, or AWS's.
+pub(super) fn find_endpoint(service: &str, region: &str, dns_suffix: &str) -> String {
+    let own = env_var(&format!("AWS_ENDPOINT_URL_{}", service.to_uppercase()));
+    let fips = bool_env_var("AWS_USE_FIPS_ENDPOINT") == Some(true);
+    own.or_else(|| env_var("AWS_ENDPOINT_URL"))
+        .unwrap_or_else(|| {
+            let host = if fips { "-fips" } else { "" };
+            format!("https://{service}{host}.{region}.{dns_suffix}")
+        })
+}
+
 fn timeout_config() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)

@@ -23,6 +23,9 @@ const MAX_BODY_BYTES: u64 = 65_536;
 /// Maximum number of characters of a problem description.
 const MAX_PROBLEM_CHARS: usize = 200;
 
+/// The header of a JSON document.
+const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
+
 /// Probes a URL once.
 ///
 /// The probe succeeds on a 2xx status within five seconds, with the text `expect` in the body if
@@ -48,9 +51,7 @@ pub struct PostResponse {
     pub body: String,
 }
 
-/// Posts a JSON document once, without retries.
-///
-/// `local` allows http and loopback addresses; otherwise the URL must be https.
+/// Posts a JSON document once, see [`post`].
 ///
 /// # Errors
 /// A description of the problem without the URL, which may be a secret.
@@ -60,12 +61,26 @@ pub fn post_json(
     body: &str,
     local: bool,
 ) -> Result<PostResponse, String> {
+    let headers = [&[JSON][..], headers].concat();
+    post(url, &headers, body, local)
+}
+
+/// Posts a body once, without retries.
+///
+/// `local` allows http and loopback addresses; otherwise the URL must be https.
+///
+/// # Errors
+/// A description of the problem without the URL, which may be a secret.
+pub fn post(
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+    local: bool,
+) -> Result<PostResponse, String> {
     if !local && !url.starts_with("https://") {
         return Err("the URL does not start with https://".to_owned());
     }
-    let mut request = build_agent(local)
-        .post(url)
-        .header("content-type", "application/json; charset=utf-8");
+    let mut request = build_agent(local).post(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use lamplighter::engine::telemetry::PayloadLabel;
 use lamplighter::engine::{Engine, Invocation, Observe, Operation, PauseCache};
-use lamplighter::policy::{DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, StackDefaults};
+use lamplighter::policy::{
+    DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, REQUEST_FUNCTION_VARIABLE, StackDefaults,
+};
 use lamplighter::{Error, ParameterError};
 
 use crate::execute::Execute;
@@ -24,9 +26,10 @@ use crate::{Aws, DynamoLedger, NotificationQueue, build_sdk_config};
 pub fn read_stack_defaults() -> Result<StackDefaults, ParameterError> {
     let document = read_variable(DEFAULTS_VARIABLE);
     let defaults = StackDefaults::parse(if document.is_empty() { "{}" } else { &document })?;
-    defaults
+    Ok(defaults
         .with_hook(&read_variable(HOOK_VARIABLE))?
-        .with_links(&read_variable(LINKS_VARIABLE))
+        .with_links(&read_variable(LINKS_VARIABLE))?
+        .with_request_function(&read_variable(REQUEST_FUNCTION_VARIABLE)))
 }
 
 #[allow(
@@ -64,7 +67,8 @@ where
         let config = build_sdk_config()?;
         let engine = Engine {
             cloud: Aws::<<Op as Operation>::Capability>::new(config.clone())
-                .with_vault(&defaults.vault_role, &defaults.stack),
+                .with_vault(&defaults.vault_role, &defaults.stack)
+                .with_queues(&defaults),
             ledger: DynamoLedger::new(config.clone(), &defaults.table),
             outbox: NotificationQueue::new(config, &defaults.notices),
             defaults,

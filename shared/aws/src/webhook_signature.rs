@@ -3,8 +3,8 @@
 //! Source: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
 use aws_smithy_types::base64;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+
+use crate::hmac_sha256::sign;
 
 /// Precedes a key that is base64.
 const KEY_PREFIX: &str = "whsec_";
@@ -29,12 +29,8 @@ fn decode_key(key: &str) -> Option<Vec<u8>> {
 #[must_use]
 pub fn sign_webhook(key: &str, id: &str, seconds: i64, body: &str) -> String {
     let key = decode_key(key).unwrap_or_else(|| key.as_bytes().to_vec());
-    // HMAC accepts keys of any length.
-    let signature = Hmac::<Sha256>::new_from_slice(&key).map(|mut mac| {
-        mac.update(format!("{id}.{seconds}.{body}").as_bytes());
-        mac.finalize().into_bytes().to_vec()
-    });
-    format!("v1,{}", base64::encode(signature.unwrap_or_default()))
+    let signature = sign(&key, format!("{id}.{seconds}.{body}").as_bytes());
+    format!("v1,{}", base64::encode(signature))
 }
 
 #[cfg(test)]

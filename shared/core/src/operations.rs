@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Cause;
 use crate::model::tag_keys;
 
-/// A Lambda function of the stack. All but `alert`, `acknowledge` and `digest` run an operation.
+/// A Lambda function of the stack. All but `alert`, `acknowledge`, `interact` and `digest` run an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Function {
@@ -23,12 +23,13 @@ pub enum Function {
     Request,
     Alert,
     Acknowledge,
+    Interact,
     Digest,
 }
 
 impl Function {
     /// All functions, in the order in which docs and figures list them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Deploy,
         Self::Rollout,
         Self::Verify,
@@ -42,6 +43,7 @@ impl Function {
         Self::Request,
         Self::Alert,
         Self::Acknowledge,
+        Self::Interact,
         Self::Digest,
     ];
 
@@ -62,6 +64,7 @@ impl Function {
             Self::Request => "request",
             Self::Alert => "alert",
             Self::Acknowledge => "acknowledge",
+            Self::Interact => "interact",
             Self::Digest => "digest",
         }
     }
@@ -83,6 +86,7 @@ impl Function {
             Self::Request => "Request",
             Self::Alert => "Alert",
             Self::Acknowledge => "Acknowledge",
+            Self::Interact => "Interact",
             Self::Digest => "Digest",
         }
     }
@@ -104,7 +108,8 @@ impl Function {
             | Self::Certificates
             | Self::Request
             | Self::Alert
-            | Self::Acknowledge => self.name(),
+            | Self::Acknowledge
+            | Self::Interact => self.name(),
         }
     }
 
@@ -125,6 +130,7 @@ impl Function {
             | Self::Request
             | Self::Alert
             | Self::Acknowledge
+            | Self::Interact
             | Self::Digest => None,
         }
     }
@@ -142,7 +148,7 @@ impl Function {
             Self::Drill => Some("cron(5/15 * * * ? *)"),
             Self::Certificates => Some("cron(20 5 * * ? *)"),
             Self::Digest => Some("cron(0 * * * ? *)"),
-            Self::Acknowledge => None,
+            Self::Acknowledge | Self::Interact => None,
         }
     }
 
@@ -163,6 +169,7 @@ impl Function {
             | Self::Request
             | Self::Alert
             | Self::Acknowledge
+            | Self::Interact
             | Self::Digest => None,
         }
     }
@@ -182,7 +189,7 @@ impl Function {
             | Self::Archive
             | Self::Certificates
             | Self::Request => true,
-            Self::Alert | Self::Acknowledge | Self::Digest => false,
+            Self::Alert | Self::Acknowledge | Self::Interact | Self::Digest => false,
         }
     }
 
@@ -198,7 +205,7 @@ impl Function {
             Self::Certificates => Cause::Certificates,
             Self::Request => Cause::Requests,
             Self::Enroll => Cause::Setup,
-            Self::Alert | Self::Acknowledge | Self::Digest => Cause::Stack,
+            Self::Alert | Self::Acknowledge | Self::Interact | Self::Digest => Cause::Stack,
         }
     }
 }

@@ -169,6 +169,38 @@ impl Api {
         )
     }
 
+    /// Posts a body to a path of a public HTTP API, as somebody on the internet. Returns the status code and the body of the
+    /// answer.
+    ///
+    /// # Panics
+    /// Where nothing answers.
+    pub fn call_public_api(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (u16, String) {
+        let (host, path) = url
+            .split("://")
+            .nth(1)
+            .and_then(|rest| rest.split_once('/'))
+            .unwrap_or_default();
+        let id = host.split('.').next().unwrap_or_default();
+        let url = format!("{}/_aws/execute-api/{id}/$default/{path}", self.endpoint);
+        let mut request = self.agent.post(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = request
+            .send(body)
+            .unwrap_or_else(|e| panic!("POST {path}: {e}"));
+        let status = answer.status().as_u16();
+        (
+            status,
+            answer.body_mut().read_to_string().unwrap_or_default(),
+        )
+    }
+
     /// Calls the local stack's control API (`tests/stack/control.py`).
     ///
     /// # Panics

@@ -10,6 +10,7 @@ mod code_deploy;
 mod deploy;
 mod digest;
 mod heal;
+mod interactions;
 mod lifecycle;
 mod links;
 mod pre_deployment;

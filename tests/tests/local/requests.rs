@@ -2,59 +2,10 @@
 
 use e2e::testkit::alerts::follow;
 use e2e::testkit::ledger::wait_until_idle;
+use e2e::testkit::live_service::{start_live_service, wait_until_runs, wait_until_verified};
 use e2e::testkit::stack::Stack;
-use e2e::testkit::workload::{
-    NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
-};
+use e2e::testkit::workload::{deployed_image, push_image};
 use serde_json::{Value, json};
-
-/// A stack with the request API, and `shop/web`, which tracks `RC_x.x.x` and runs RC_1.1.0.
-fn live() -> (Stack, String, String) {
-    let stack = Stack::start(&[("RequestApi", "yes")]).unwrap();
-    create_repository(&stack, "shop/web");
-    let image = image("shop/web", "RC_1.0.0");
-    let web = create_service(
-        &stack,
-        &NewService {
-            cluster: "shop",
-            name: "web",
-            image: &image,
-            architecture: "ARM64",
-            tags: &[],
-        },
-    );
-    wait_until_idle(&stack);
-    let tags = [
-        ("lamplighter:managed", "true"),
-        ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web"),
-    ];
-    tag_service(&stack, &web, &tags);
-    wait_until_idle(&stack);
-    let digest = push_image(&stack, "shop/web", "RC_1.1.0", &["arm64"], "a");
-    until_runs(&stack, &web, &digest);
-    until_verified(&stack, "RC_1.1.0");
-    (stack, web, digest)
-}
-
-fn until_runs(stack: &Stack, web: &str, digest: &str) {
-    stack.until("it is rolled out", || {
-        deployed_image(stack, web).ends_with(digest).then_some(())
-    });
-    wait_until_idle(stack);
-}
-
-/// Waits until a release is verified, by an event or by the sweep.
-fn until_verified(stack: &Stack, tag: &str) {
-    let text = format!("{tag} verified");
-    stack.sweep_until("RolloutSweep", &text, || {
-        let mails = stack.mail();
-        mails
-            .iter()
-            .any(|mail| mail.to_string().contains(&text))
-            .then_some(())
-    });
-    wait_until_idle(stack);
-}
 
 /// Waits for a mail whose subject or body has a text, and returns its subject.
 fn until_told(stack: &Stack, text: &str) -> String {
@@ -76,17 +27,17 @@ fn request(stack: &Stack, body: &Value) -> Value {
 
 #[test]
 fn a_person_rolls_back_and_deploys_an_untracked_tag() {
-    let (stack, web, first) = live();
+    let (stack, web, first) = start_live_service(&[("RequestApi", "yes")]);
     let second = push_image(&stack, "shop/web", "RC_1.2.0", &["arm64"], "b");
-    until_runs(&stack, &web, &second);
-    until_verified(&stack, "RC_1.2.0");
+    wait_until_runs(&stack, &web, &second);
+    wait_until_verified(&stack, "RC_1.2.0");
     let body = json!({"command": "roll-back", "target": "shop/web", "reason": "wrong prices"});
     let answer = request(&stack, &body);
     assert!(
         answer["target"].to_string().contains("shop/web"),
         "{answer}"
     );
-    until_runs(&stack, &web, &first);
+    wait_until_runs(&stack, &web, &first);
     until_told(
         &stack,
         "RC_1.2.0 rejected by root, rolling back to RC_1.1.0",
@@ -95,7 +46,7 @@ fn a_person_rolls_back_and_deploys_an_untracked_tag() {
     let body =
         json!({"command": "deploy", "target": "shop/web", "image": "hotfix-1", "reason": "prices"});
     request(&stack, &body);
-    until_runs(&stack, &web, &hotfix);
+    wait_until_runs(&stack, &web, &hotfix);
     stack.sweep();
     wait_until_idle(&stack);
     assert!(deployed_image(&stack, &web).ends_with(&hotfix));
@@ -104,7 +55,7 @@ fn a_person_rolls_back_and_deploys_an_untracked_tag() {
 
 #[test]
 fn a_pause_of_everything_holds_at_once_and_stands_in_each_message() {
-    let (stack, web, first) = live();
+    let (stack, web, first) = start_live_service(&[("RequestApi", "yes")]);
     let scope = json!({"command": "pause", "everything": true, "reason": "database migration"});
     request(&stack, &scope);
     until_told(&stack, "everything paused by root until it is resumed");
@@ -134,7 +85,7 @@ fn a_pause_of_everything_holds_at_once_and_stands_in_each_message() {
     );
     until_told(&stack, "everything resumed by root");
     stack.sweep();
-    until_runs(&stack, &web, &second);
+    wait_until_runs(&stack, &web, &second);
 }
 
 /// Without a signature API Gateway refuses the call; with a mistake the function answers what is wrong.

@@ -137,7 +137,15 @@ fn iam_itself_lets_nobody_delete_a_snapshot_or_database_that_is_not_ours() {
 
 #[test]
 fn nobody_may_read_secrets_or_change_their_own_rights() {
-    let stack = Stack::start(&[("AckLinks", "yes"), ("RequestApi", "yes")]).unwrap();
+    let stack = Stack::start(&[
+        ("AckLinks", "yes"),
+        ("RequestApi", "yes"),
+        (
+            "InteractionsSecret",
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:buttons",
+        ),
+    ])
+    .unwrap();
     let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
     let role = "arn:aws:iam::123456789012:role/lamplighter-DeployRole";
     for function in Function::ALL.map(Function::logical_id) {

@@ -11,6 +11,7 @@ use e2e::testkit::world::{BEGINNING, Fault, World, sweep};
 use enroll::Enroll;
 use heal::Heal;
 use jiff::SignedDuration;
+use lamplighter::event::dead_letter::DeadLetter;
 use lamplighter::model::{Arn, PlatformImage};
 use lamplighter::policy::{Mode, StackDefaults};
 use request::RequestOperation;
@@ -585,6 +586,68 @@ fn an_acknowledgement_is_passed_on() {
     assert_eq!(keys, ["acknowledged:a1b2c3"]);
 }
 
+fn redrive() -> Value {
+    json!({"command": "redrive", "everything": true, "reason": "the bug is fixed"})
+}
+
+/// A dead letter of `deploy`, and one that nobody can send again.
+fn dead_letters() -> [DeadLetter; 2] {
+    let failed = json!({
+        "requestContext": {"functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:lamplighter-Deploy-1A2B:$LATEST"},
+        "requestPayload": {"source": "aws.ecr"},
+    });
+    [failed, json!({"unknown": true})].map(|body| DeadLetter {
+        body: body.to_string(),
+        ..DeadLetter::default()
+    })
+}
+
+/// What can be sent again is sent, also if a call fails or the function dies on the way; the rest stays.
+#[rstest]
+#[case::undisturbed(None)]
+#[case::throttled(Some(("Invoke", Fault::Throttled)))]
+#[case::answer_lost(Some(("Invoke", Fault::AnswerLost)))]
+#[case::killed(Some(("DeleteMessage", Fault::Killed)))]
+fn dead_letters_are_sent_again(#[case] fault: Option<(&'static str, Fault)>) {
+    let (world, _) = web();
+    let [failed, unknown] = dead_letters();
+    world.state_mut().dead_letters = [unknown.clone(), failed.clone()].into();
+    if let Some((call, fault)) = fault {
+        world.inject_fault(call, fault);
+        let _ = try_call(&world, &redrive());
+        assert!(
+            world.state().dead_letters.contains(&failed),
+            "nothing is lost"
+        );
+        world.advance(HOUR);
+    }
+    let again =
+        json!({"command": "redrive", "everything": true, "reason": "again", "id": "second"});
+    let (status, answer) = try_call(&world, &again).unwrap();
+    assert_eq!(status, 200, "{answer}");
+    let state = world.state();
+    assert_eq!(state.dead_letters, [unknown]);
+    let recipient = failed.find_recipient("lamplighter").unwrap();
+    assert!(state.sent_again.contains(&recipient));
+    assert!(state.sent_again.iter().all(|sent| *sent == recipient));
+}
+
+/// The functions would drop the events.
+#[test]
+fn dead_letters_are_not_sent_again_during_a_pause_or_without_any() {
+    let (world, _) = web();
+    let (status, answer) = try_call(&world, &redrive()).unwrap();
+    assert_eq!(status, 422);
+    assert!(answer.to_string().contains("queue is empty"), "{answer}");
+    let pause = json!({"command": "pause", "everything": true, "reason": "migration"});
+    request(&world, &pause);
+    world.state_mut().dead_letters = dead_letters().into();
+    let (status, answer) = try_call(&world, &redrive()).unwrap();
+    assert_eq!(status, 422);
+    assert!(answer.to_string().contains("resume first"), "{answer}");
+    assert_eq!(world.state().sent_again, []);
+}
+
 /// Requests with a mistake: the answer names the mistake and the remedy, and nothing is recorded.
 #[rstest]
 #[case::target(json!({"command": "pause", "target": "shop/wbe", "reason": "x"}), 422, "no resource with the tag lamplighter:managed is called shop/wbe; did you mean shop/web?")]
@@ -595,6 +658,7 @@ fn an_acknowledgement_is_passed_on() {
 #[case::no_reason(json!({"command": "pause", "everything": true}), 400, "\"reason\" is missing")]
 #[case::blank_reason(json!({"command": "pause", "everything": true, "reason": "  "}), 400, "\"reason\" is missing")]
 #[case::deploy_everything(json!({"command": "deploy", "everything": true, "image": "x", "reason": "x"}), 400, "deploy is for one target")]
+#[case::redrive_one(json!({"command": "redrive", "target": "shop/web", "reason": "x"}), 400, "redrive is for the whole stack")]
 #[case::no_image(json!({"command": "deploy", "target": "shop/web", "reason": "x"}), 400, "\"image\" is missing")]
 #[case::useless_image(json!({"command": "pause", "target": "shop/web", "image": "x", "reason": "x"}), 400, "pause has no \"image\"")]
 #[case::unknown_key(json!({"command": "pause", "targets": "shop/web", "reason": "x"}), 400, "unknown field `targets`")]

@@ -80,7 +80,7 @@ fn dead_letter_texts(queue: &str, region: &str) -> AlarmTexts {
         .next(format!(
             "Read the queue:\naws sqs receive-message --region {region} --visibility-timeout 0 \
              --max-number-of-messages 10 --attribute-names All --message-attribute-names All --queue-url {queue}\n\
-             Repeat until you have read every event. Fix the causes, then purge the queue. After a secret rotation, invoke Deploy with its event."
+             Repeat until you have read every event. Fix the causes, then send the events again with a request to redrive (docs/requests.md), or purge the queue."
         ));
     let resolved = Message::info("dead-letter queue is empty")
         .why("Its messages were removed, or expired after 14 days.")

@@ -51,17 +51,15 @@ fn describe_incident(message: &IncidentMessage<'_>) -> String {
         .new_lines()
         .into_iter()
         .map(|line| describe_line(name, line));
+    let pages: Vec<String> = message
+        .list_links()
+        .into_iter()
+        .map(|(label, link)| format!("<{link}|{label}>"))
+        .collect();
     lines
         .chain(message.pause_notice())
         .chain(message.describe_duration())
-        .chain(
-            message
-                .incident
-                .runbook
-                .as_ref()
-                .map(|runbook| format!("<{runbook}|Runbook>")),
-        )
-        .chain([format!("<{}|AWS console>", message.incident.link)])
+        .chain([pages.join(" · ")])
         .collect::<Vec<_>>()
         .join("\n\n")
 }

@@ -75,6 +75,20 @@ pub enum DestinationKind {
     },
 }
 
+impl DestinationKind {
+    /// Reports whether readers of the channel see who acknowledged an incident: in its thread, or in its alert.
+    pub const fn shows_acknowledgements(&self) -> bool {
+        match self {
+            Self::SlackBot(_) | Self::PagerDuty { .. } => true,
+            Self::SlackWebhook { .. }
+            | Self::Webhook { .. }
+            | Self::Teams { .. }
+            | Self::Topic { .. }
+            | Self::Heartbeat { .. } => false,
+        }
+    }
+}
+
 const NO_KIND: &str =
     "has none of slack_webhook, slack_token, pagerduty_key, webhook, teams, topic and heartbeat";
 

@@ -39,5 +39,6 @@ pub fn first_message(incident: &Incident, kind: NotificationKind) -> IncidentMes
         now: Timestamp::UNIX_EPOCH,
         escalated_after: None,
         links: None,
+        has_buttons: false,
     }
 }

@@ -71,6 +71,7 @@ fn build_summary_events(summary: &SummaryMessage<'_>, key: &str) -> Vec<Value> {
                 now: summary.now,
                 escalated_after: None,
                 links: None,
+                has_buttons: false,
             };
             build_incident_event(&message, key)
         })
@@ -101,16 +102,16 @@ fn build_incident_event(message: &IncidentMessage<'_>, key: &str) -> Value {
             "class": incident.cause.to_string(),
             "custom_details": {"text": message.body()},
         },
-        "links": build_links(incident),
+        "links": build_links(message),
     })
 }
 
 /// Returns the links of an event: the runbook first, if there is one.
-fn build_links(incident: &Incident) -> Vec<Value> {
-    let runbook = incident.runbook.as_ref();
-    let runbook = runbook.map(|runbook| json!({"href": runbook, "text": "Runbook"}));
-    let console = json!({"href": incident.link, "text": "AWS console"});
-    runbook.into_iter().chain([console]).collect()
+fn build_links(message: &IncidentMessage<'_>) -> Vec<Value> {
+    let links = message.list_links().into_iter();
+    links
+        .map(|(label, link)| json!({"href": link, "text": label}))
+        .collect()
 }
 
 /// Returns the event about the incidents that a summary doesn't name.
@@ -132,15 +133,20 @@ fn build_shared_event(summary: &SummaryMessage<'_>, key: &str) -> Value {
     })
 }
 
-/// Returns whether an event opens or resolves its alert. An incident that ended badly, such as a
+/// Returns whether an event opens, acknowledges or resolves its alert. An incident that ended badly, such as a
 /// release that was rolled back, resolves its alert as well, if it was sent.
 fn event_action(message: &IncidentMessage<'_>) -> &'static str {
     let incident = message.incident;
     let has_ended = incident.resolved_at.is_some() && incident.was_firing && message.sent_lines > 0;
-    if message.kind == NotificationKind::Resolved || has_ended {
-        "resolve"
-    } else {
-        "trigger"
+    match message.kind {
+        NotificationKind::Resolved => "resolve",
+        _ if has_ended => "resolve",
+        NotificationKind::Acknowledged => "acknowledge",
+        NotificationKind::Firing
+        | NotificationKind::Info
+        | NotificationKind::Updated
+        | NotificationKind::Reminder
+        | NotificationKind::Flapping => "trigger",
     }
 }
 

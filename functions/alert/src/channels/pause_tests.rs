@@ -29,6 +29,7 @@ fn a_pause_of_everything_stands_in_each_message() {
         now: NOW,
         escalated_after: None,
         links: None,
+        has_buttons: false,
     };
     let summary = SummaryMessage {
         incidents: vec![(incident, NotificationKind::Firing)],

@@ -81,6 +81,7 @@ impl DeliveryAttempt<'_> {
             NotificationKind::Firing
             | NotificationKind::Info
             | NotificationKind::Resolved
+            | NotificationKind::Acknowledged
             | NotificationKind::Flapping => false,
         }
     }

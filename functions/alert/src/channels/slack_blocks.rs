@@ -3,10 +3,11 @@
 //! Source: <https://docs.slack.dev/block-kit/>, <https://docs.slack.dev/messaging/formatting-message-text/>
 
 use jiff::Timestamp;
-use lamplighter::notify::Severity;
 use lamplighter::notify::incident::{Incident, Line};
+use lamplighter::notify::{BUTTON_PREFIX, Offer, Severity, TargetOffer};
 use serde_json::{Value, json};
 
+use super::json::merge_objects;
 use crate::notification::NotificationKind;
 use crate::notifier::Outgoing;
 use crate::text::{IncidentMessage, SummaryMessage, format_duration};
@@ -28,6 +29,12 @@ pub fn build_message(message: &Outgoing<'_>) -> Value {
 
 fn incident_message(message: &IncidentMessage<'_>) -> Value {
     let mut blocks = Vec::new();
+    if message.kind == NotificationKind::Acknowledged {
+        let subject = escape_mrkdwn(&message.subject());
+        blocks.push(section_block(&format!(":eyes: *{subject}*")));
+        blocks.extend(message.describe_duration().map(|text| context_block(&text)));
+        return json!({"text": subject, "blocks": blocks});
+    }
     for (title, line) in message.lines_with_titles() {
         let emoji = if blocks.is_empty() {
             format!("{} ", status_emoji(message))
@@ -81,10 +88,10 @@ pub fn thread_head_message(message: &IncidentMessage<'_>) -> Value {
         .headline()
         .map(|line| escape_mrkdwn(&line.title))
         .unwrap_or_default();
-    let status = match incident.resolved_at {
-        Some(resolved_at) => describe_resolution(incident, resolved_at),
-        None => format!("Since {}", format_date(incident.since)),
-    };
+    let status = incident.resolved_at.map_or_else(
+        || describe_open_incident(incident),
+        |resolved_at| describe_resolution(incident, resolved_at),
+    );
     let text = format!(
         "{} *{}: {title}*\n{status}",
         status_emoji(message),
@@ -94,6 +101,13 @@ pub fn thread_head_message(message: &IncidentMessage<'_>) -> Value {
         "text": escape_mrkdwn(&message.subject()),
         "blocks": [section_block(&text), context_block(&message.footer()), buttons_block(message)],
     })
+}
+
+fn describe_open_incident(incident: &Incident) -> String {
+    let acknowledged = incident.acknowledged.as_ref();
+    let acknowledged = acknowledged.map(|how| format!(" · {}", escape_mrkdwn(how)));
+    let since = format_date(incident.since);
+    format!("Since {since}{}", acknowledged.unwrap_or_default())
 }
 
 fn describe_resolution(incident: &Incident, resolved_at: Timestamp) -> String {
@@ -163,23 +177,61 @@ fn mrkdwn(text: &str) -> Value {
 }
 
 fn buttons_block(message: &IncidentMessage<'_>) -> Value {
-    let runbook = message.incident.runbook.as_ref();
-    let mut buttons: Vec<Value> = runbook
-        .map(|runbook| link_button("Runbook", runbook))
+    let mut buttons: Vec<Value> = message
+        .list_offers()
         .into_iter()
+        .map(|offer| offer_button(offer, message.incident))
         .collect();
-    buttons.push(link_button("Open in the console", &message.incident.link));
+    let links = message.list_links();
+    buttons.extend(links.iter().map(|(label, link)| link_button(label, link)));
     buttons.extend(
         message
             .acknowledge_link()
+            .filter(|_| !message.has_buttons)
             .map(|(link, _)| link_button("Stop reminders", &link)),
     );
     json!({"type": "actions", "elements": buttons})
 }
 
+/// Builds a button that Slack reports to Lamplighter. One that changes what runs asks first.
+///
+/// Source: <https://docs.slack.dev/reference/block-kit/block-elements/button-element>
+fn offer_button(offer: Offer, incident: &Incident) -> Value {
+    let label = offer.label();
+    let question = offer.question(&incident.name);
+    let style = match offer {
+        Offer::Approve(_) => Some("primary"),
+        Offer::Reject(_) | Offer::RollBack(_) => Some("danger"),
+        Offer::Acknowledge(_) | Offer::Silence => None,
+    };
+    let value = json!(TargetOffer {
+        target: incident.target.clone(),
+        offer,
+    });
+    let button = json!({
+        "type": "button",
+        "action_id": format!("{BUTTON_PREFIX}{label}"),
+        "text": plain_text(label),
+        "value": value.to_string(),
+    });
+    let style = style.map_or(json!({}), |style| json!({"style": style}));
+    let confirm = question.map_or(json!({}), |question| {
+        json!({"confirm": {
+            "title": plain_text(label),
+            "text": plain_text(&question),
+            "confirm": plain_text(label),
+            "deny": plain_text("Cancel"),
+        }})
+    });
+    merge_objects(merge_objects(button, style), confirm)
+}
+
+fn plain_text(text: &str) -> Value {
+    json!({"type": "plain_text", "text": text})
+}
+
 fn link_button(text: &str, url: &str) -> Value {
-    let text = json!({"type": "plain_text", "text": text});
-    json!({"type": "button", "text": text, "url": url})
+    json!({"type": "button", "text": plain_text(text), "url": url})
 }
 
 /// Formats a time that Slack shows in the reader's time zone, with a fallback text in UTC.

@@ -33,6 +33,7 @@ fn blocks(lines: usize, size: usize) -> Vec<Value> {
         now: NOW,
         escalated_after: None,
         links: None,
+        has_buttons: false,
     }));
     message["blocks"].as_array().unwrap().clone()
 }

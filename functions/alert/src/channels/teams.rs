@@ -156,17 +156,13 @@ fn title_color(message: &IncidentMessage<'_>) -> &'static str {
 }
 
 fn incident_actions(message: &IncidentMessage<'_>) -> Vec<Value> {
-    let incident = message.incident;
-    let runbook = incident.runbook.as_ref();
-    let runbook = runbook.map(|address| link_action("Runbook", address));
-    let console = link_action("Open in the console", &incident.link);
-    let acknowledge = message
-        .acknowledge_link()
-        .map(|(address, _)| link_action("Stop reminders", &address));
-    runbook
+    let acknowledge = message.acknowledge_link();
+    let acknowledge = acknowledge.map(|(address, _)| ("Stop reminders", address));
+    message
+        .list_links()
         .into_iter()
-        .chain([console])
         .chain(acknowledge)
+        .map(|(title, address)| link_action(title, &address))
         .collect()
 }
 
@@ -215,6 +211,7 @@ mod tests {
             texts(&content["actions"], "/url"),
             [
                 "https://wiki.example.com/shop/web",
+                "https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/shop/services/web/logs?region=eu-west-1",
                 "https://console.example"
             ]
         );

@@ -2,6 +2,8 @@
 //!
 //! Source: <https://www.standardwebhooks.com/>
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use lamplighter::model::short_hash;
 use lamplighter::notify::incident::Incident;
@@ -67,6 +69,7 @@ fn build_document(message: &Outgoing<'_>) -> Value {
                 "kind": kind_name(message.kind),
                 "title": message.title(),
                 "text": message.body(),
+                "links": message.list_links().into_iter().collect::<BTreeMap<_, _>>(),
             }),
         ),
         Outgoing::Summary(summary) => {
@@ -96,7 +99,7 @@ fn describe_incident(incident: &Incident) -> Value {
         "severity": incident.severity,
         "since": incident.since,
         "resolved_at": incident.resolved_at,
-        "acknowledged": incident.acknowledged,
+        "acknowledged": incident.acknowledged.is_some(),
         "link": incident.link,
         "runbook": incident.runbook,
     })
@@ -111,6 +114,7 @@ fn kind_name(kind: NotificationKind) -> &'static str {
         NotificationKind::Reminder => "reminder",
         NotificationKind::Resolved => "resolved",
         NotificationKind::Flapping => "flapping",
+        NotificationKind::Acknowledged => "acknowledged",
     }
 }
 

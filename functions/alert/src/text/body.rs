@@ -28,13 +28,12 @@ impl IncidentMessage<'_> {
         parts.extend(self.acknowledge_link().map(|(link, until)| {
             format!("To stop the reminders, open this link (valid until {until}):\n{link}")
         }));
-        parts.extend(
-            self.incident
-                .runbook
-                .as_ref()
-                .map(|runbook| format!("Runbook: {runbook}")),
-        );
-        parts.push(self.incident.link.clone());
+        let links: Vec<String> = self
+            .list_links()
+            .into_iter()
+            .map(|(label, link)| format!("{label}: {link}"))
+            .collect();
+        parts.push(links.join("\n"));
         format!("{}\n\n{}\n", parts.join("\n\n"), self.footer())
     }
 
@@ -65,6 +64,10 @@ impl IncidentMessage<'_> {
                 let after = format_duration(after);
                 format!("Nobody has acknowledged this incident within {after}.")
             }),
+            NotificationKind::Acknowledged => Some(
+                "The reminders stop. You are still notified when it gets worse, changes or is resolved."
+                    .to_owned(),
+            ),
             NotificationKind::Info | NotificationKind::Updated => None,
         }
     }
@@ -106,7 +109,7 @@ impl IncidentMessage<'_> {
     }
 
     /// Reports whether reminders will follow that a user can still stop.
-    fn has_reminders(&self) -> bool {
+    pub(super) fn has_reminders(&self) -> bool {
         self.incident.was_firing && needs_reminders(self.incident)
     }
 

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::notify::Severity;
 use lamplighter::notify::incident::{Incident, Line};
+use lamplighter::notify::{Offer, Severity, dashboard_link, logs_link};
 use lamplighter_aws::signed_link::LinkSigner;
 
 use super::format::{format_label, truncate_subject};
@@ -33,6 +33,8 @@ pub struct IncidentMessage<'a> {
     pub now: Timestamp,
     /// The signer of links that stop reminders, if links are configured.
     pub links: Option<&'a LinkSigner>,
+    /// Buttons of Slack reach Lamplighter.
+    pub has_buttons: bool,
 }
 
 impl<'a> IncidentMessage<'a> {
@@ -60,6 +62,9 @@ impl<'a> IncidentMessage<'a> {
         match self.kind {
             NotificationKind::Reminder => format!("reminder: {title}"),
             NotificationKind::Flapping => format!("flapping: {title}"),
+            NotificationKind::Acknowledged => {
+                self.incident.acknowledged.clone().unwrap_or_default()
+            }
             NotificationKind::Firing
             | NotificationKind::Info
             | NotificationKind::Updated
@@ -74,6 +79,7 @@ impl<'a> IncidentMessage<'a> {
             NotificationKind::Resolved => {
                 return (self.incident.severity > Severity::Info).then_some(RESOLVED_LABEL);
             }
+            NotificationKind::Acknowledged => Severity::Info,
             NotificationKind::Info => self
                 .subject_line()
                 .map_or(Severity::Info, |line| line.severity),
@@ -95,6 +101,7 @@ impl<'a> IncidentMessage<'a> {
             NotificationKind::Reminder | NotificationKind::Flapping => {
                 self.incident.headline().into_iter().collect()
             }
+            NotificationKind::Acknowledged => Vec::new(),
             NotificationKind::Firing
             | NotificationKind::Info
             | NotificationKind::Updated
@@ -140,6 +147,48 @@ impl<'a> IncidentMessage<'a> {
         let surplus = earlier.len().saturating_sub(MAX_EARLIER_LINES);
         earlier.drain(..surplus);
         earlier
+    }
+
+    /// Lists the labels and addresses of the pages about the incident: what to do first.
+    #[must_use]
+    pub fn list_links(&self) -> Vec<(&'static str, String)> {
+        let incident = self.incident;
+        let at = self.subject_line().map_or(self.now, |line| line.at);
+        let logs = logs_link(&incident.target, incident.log_group.as_deref(), at);
+        let app = incident.app.as_ref().filter(|_| incident.is_managed);
+        let links = [
+            ("Runbook", incident.runbook.clone()),
+            ("Logs", logs),
+            (
+                "Dashboard",
+                app.map(|app| dashboard_link(&incident.target, app)),
+            ),
+            ("Console", Some(incident.link.clone())),
+        ];
+        links
+            .into_iter()
+            .filter_map(|(label, link)| Some((label, link?)))
+            .collect()
+    }
+
+    /// Lists what a reader can do about the incident with a button, the first thing first.
+    #[must_use]
+    pub fn list_offers(&self) -> Vec<Offer> {
+        if !self.has_buttons {
+            return Vec::new();
+        }
+        let incident = self.incident;
+        let acknowledge = self
+            .has_reminders()
+            .then(|| Offer::Acknowledge(incident.occurrence_token()));
+        let mut offers: Vec<Offer> = acknowledge.into_iter().collect();
+        if incident.is_managed {
+            offers.extend(incident.offers.iter().cloned());
+            let is_open = incident.was_firing && incident.resolved_at.is_none();
+            offers
+                .extend((is_open && incident.severity > Severity::Info).then_some(Offer::Silence));
+        }
+        offers
     }
 
     /// Returns the line that the subject and the footer are about.

@@ -161,6 +161,7 @@ impl Notifier for People {
             apps: Vec::new(),
             escalates_after: None,
             quiet: Vec::new(),
+            shows_acknowledgements: false,
         };
         CHANNELS.iter().map(|name| route(name)).collect()
     }

@@ -1,7 +1,7 @@
 //! Messages about an unhealthy service that Lamplighter does not or can't heal.
 
 use lamplighter::model::{DeploymentController, Service, pluralize};
-use lamplighter::notify::Message;
+use lamplighter::notify::{Message, Offer};
 use lamplighter::policy::HealMode;
 use lamplighter::release::stop_reasons::find_reason;
 use lamplighter::state::{HealthIncident, Parked};
@@ -27,6 +27,14 @@ fn no_step_message(title: String, observed: &ObservedService, healing: &HealthIn
         None => healing.no_step_key(),
     };
     message_by_impact(title, observed).fires_until_resolved(key)
+}
+
+/// Offers to roll back, if the failures began with a release that something was verified before.
+fn offer_rollback(message: Message, observed: &ObservedService) -> Message {
+    match &observed.rollback_target {
+        Some(possible) => message.offers(Offer::RollBack(possible.digest.clone())),
+        None => message,
+    }
 }
 
 /// Builds the first message about an outage: nothing serves, whatever is being tried.
@@ -61,18 +69,19 @@ pub fn outage_message(
         }
         (HealMode::Notify | HealMode::Off, _) => NOTIFY_ONLY.to_owned(),
     };
-    Message::critical(format!(
+    let title = format!(
         "{} since {} - {cause}",
         describe_impact(observed),
         format_time(since)
-    ))
-    .action(action)
-    .why(why)
-    .next(match symptom {
-        Some(symptom) => advise(symptom, observed),
-        None => "Look at the rollout in the ECS console (link below).".to_owned(),
-    })
-    .fires_until_resolved(healing.outage_key(since))
+    );
+    offer_rollback(Message::critical(title), observed)
+        .action(action)
+        .why(why)
+        .next(match symptom {
+            Some(symptom) => advise(symptom, observed),
+            None => "Look at the rollout in the ECS console (link below).".to_owned(),
+        })
+        .fires_until_resolved(healing.outage_key(since))
 }
 
 /// Builds the message about missing tasks. It is critical if no task is running.
@@ -149,7 +158,7 @@ pub fn notify_only_message(
     healing: &HealthIncident,
 ) -> Message {
     let title = summarize_symptom(symptom, observed, healing);
-    no_step_message(title, observed, healing)
+    offer_rollback(no_step_message(title, observed, healing), observed)
         .action(NOTIFY_ONLY)
         .why(format!(
             "{}{}",
@@ -184,7 +193,7 @@ pub fn escalation_message(
                 "Lamplighter takes no further step; ECS keeps trying to start tasks.{rejection}"
             )),
     };
-    message
+    offer_rollback(message, observed)
         .why(why)
         .next(advise(symptom, observed))
         .fires_until_resolved(healing.escalation_key())

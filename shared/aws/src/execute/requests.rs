@@ -2,6 +2,7 @@
 
 use super::capability::{Execute, unsupported};
 use crate::account::Account;
+use crate::dead_letters;
 use crate::eventbridge;
 use lamplighter::AwsError;
 use lamplighter::plan::{Action, RequestAction};
@@ -14,6 +15,10 @@ impl Execute for RequestActions {
                 if request.command.needed_tag().is_some() =>
             {
                 eventbridge::put_request(account.clients.eventbridge(), request).await
+            }
+            Action::Request(RequestAction::Redrive(_)) => {
+                let clients = &account.clients;
+                dead_letters::redrive(clients.sqs(), clients.config(), clients.queues()).await
             }
             // The target state has it.
             Action::Request(RequestAction::Record(_)) => Ok("recorded".to_owned()),

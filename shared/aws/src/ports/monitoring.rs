@@ -7,13 +7,15 @@ use jiff::Timestamp;
 use crate::aws::Aws;
 use crate::cloudwatch::{alarms, dashboards, loads, measures, traffic};
 use crate::config::is_local;
-use crate::{cloudtrail, http, log_archive, logs, tagging, topic};
+use crate::{cloudtrail, dead_letters, http, log_archive, logs, tagging, topic};
 use lamplighter::AwsError;
 use lamplighter::model::{
     Arn, CloudTrailEvent, ExistingAlarm, ExportTask, InactiveSubscription, Load, LoadQuery, LogDay,
     LogGroup, LogStream, Measure, ProbeResult, Series, Tagged, TargetGroup, Traffic,
 };
-use lamplighter::ports::{Alarms, ChangeHistory, Dashboards, Logs, Metrics, Probes, Topics};
+use lamplighter::ports::{
+    Alarms, ChangeHistory, Dashboards, DeadLetters, Logs, Metrics, Probes, Topics,
+};
 
 impl<R> Metrics for Aws<R> {
     async fn read_traffic(
@@ -128,6 +130,13 @@ impl<R> Topics for Aws<R> {
         topic: &str,
     ) -> Result<Vec<InactiveSubscription>, AwsError> {
         topic::list_unconfirmed(self.account.clients.sns(), topic).await
+    }
+}
+
+impl<R> DeadLetters for Aws<R> {
+    async fn count_dead_letters(&self) -> Result<u64, AwsError> {
+        let clients = &self.account.clients;
+        dead_letters::count_messages(clients.sqs(), clients.queues()).await
     }
 }
 

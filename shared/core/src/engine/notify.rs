@@ -160,8 +160,9 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     /// Informs the alert function of a silence or an acknowledgement, so that it suppresses
     /// messages.
     pub(super) fn forward_silence_and_ack(&mut self) {
-        let acknowledged =
-            policy::find_acknowledgement(&self.target.tags).map(Message::acknowledgement);
+        let acknowledged = policy::find_acknowledgement(&self.target.tags).map(|incident| {
+            Message::acknowledgement(incident, &format!("the tag {}", policy::ACK))
+        });
         let silence = self.silenced_until().map(Message::silence);
         for message in silence.into_iter().chain(acknowledged) {
             let state = &mut self.lease.state;
@@ -171,8 +172,14 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         }
     }
 
-    fn queue_notification(&mut self, message: Message) {
+    fn queue_notification(&mut self, mut message: Message) {
         let tags = &self.target.tags;
+        message.offers.retain(|offer| {
+            offer
+                .command()
+                .needed_tag()
+                .is_none_or(|tag| tags.contains_key(tag))
+        });
         self.notifications.push(Notification {
             runbook: policy::find_runbook(tags).map(str::to_owned),
             message,

@@ -24,6 +24,20 @@ impl Arn {
         self.part_at(1)
     }
 
+    /// Returns the end of the host names of AWS in this partition.
+    ///
+    /// Source: <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
+    #[must_use]
+    pub fn dns_suffix(&self) -> &'static str {
+        match self.partition() {
+            "aws-cn" => "amazonaws.com.cn",
+            "aws-eusc" => "amazonaws.eu",
+            "aws-iso" => "c2s.ic.gov",
+            "aws-iso-b" => "sc2s.sgov.gov",
+            _ => "amazonaws.com",
+        }
+    }
+
     /// Returns the service part: `ecs`, `rds`, …
     #[must_use]
     pub fn service(&self) -> &str {

@@ -63,6 +63,8 @@ pub enum Command {
     BackUp,
     /// Restore the newest snapshot of the database to a temporary one now, and check it.
     Drill,
+    /// Send the messages of the dead-letter queue again.
+    Redrive,
 }
 
 impl Command {
@@ -81,6 +83,7 @@ impl Command {
             Self::RollBack(_) => "roll-back",
             Self::BackUp => "back-up",
             Self::Drill => "drill",
+            Self::Redrive => "redrive",
         }
     }
 
@@ -88,7 +91,7 @@ impl Command {
     #[must_use]
     pub const fn is_for_many(&self) -> bool {
         match self {
-            Self::Pause | Self::Resume | Self::Silence | Self::Unsilence => true,
+            Self::Pause | Self::Resume | Self::Silence | Self::Unsilence | Self::Redrive => true,
             Self::Acknowledge(_)
             | Self::Approve(_)
             | Self::Reject(_)
@@ -107,9 +110,12 @@ impl Command {
                 Some(tag_keys::DEPLOY)
             }
             Self::BackUp | Self::Drill => Some(tag_keys::BACKUP),
-            Self::Pause | Self::Resume | Self::Silence | Self::Unsilence | Self::Acknowledge(_) => {
-                None
-            }
+            Self::Pause
+            | Self::Resume
+            | Self::Silence
+            | Self::Unsilence
+            | Self::Acknowledge(_)
+            | Self::Redrive => None,
         }
     }
 }
@@ -129,7 +135,8 @@ impl fmt::Display for Command {
             | Self::Unsilence
             | Self::RollBack(None)
             | Self::BackUp
-            | Self::Drill => f.write_str(self.name()),
+            | Self::Drill
+            | Self::Redrive => f.write_str(self.name()),
         }
     }
 }

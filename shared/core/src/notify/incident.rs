@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::{Arn, Cause};
-use crate::notify::{Notification, Severity};
+use crate::notify::{Notification, Offer, Severity};
 
 /// The key of an incident: a hash of its target and cause, short enough for a sort key and a link.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,8 +47,18 @@ pub struct Incident {
     pub resolved_at: Option<Timestamp>,
     /// The times at which the incident reopened after its resolution.
     pub reopened_at: Vec<Timestamp>,
-    /// Someone acknowledged the incident, so that it needs no reminders.
-    pub acknowledged: bool,
+    /// The log group of the tasks that the incident is about, if it is known.
+    #[serde(default)]
+    pub log_group: Option<String>,
+    /// How the incident was acknowledged, such as `acknowledged by alice`. It then needs no reminders.
+    #[serde(default)]
+    pub acknowledged: Option<String>,
+    /// The offers of the newest message that had any, or of the one that resolved the incident.
+    #[serde(default)]
+    pub offers: Vec<Offer>,
+    /// A function of Lamplighter reported it, so that requests about the target have an effect.
+    #[serde(default)]
+    pub is_managed: bool,
     /// The state of its notifications, by channel.
     pub deliveries: BTreeMap<String, DeliveryState>,
 }
@@ -86,6 +96,9 @@ pub struct DeliveryState {
     pub resolved: bool,
     /// The notice that the incident is flapping was sent.
     pub flapping: bool,
+    /// The acknowledgement was sent.
+    #[serde(default)]
+    pub acknowledged: bool,
     /// The channel's identifier of the first message: `ts` in Slack.
     pub thread: Option<String>,
 }
@@ -147,7 +160,10 @@ impl Incident {
             line_count: 0,
             resolved_at: None,
             reopened_at: Vec::new(),
-            acknowledged: false,
+            log_group: None,
+            acknowledged: None,
+            offers: Vec::new(),
+            is_managed: false,
             deliveries: BTreeMap::new(),
         }
     }

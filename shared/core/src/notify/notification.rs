@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Arn, AwsService, Cause};
+use crate::notify::offer::Offer;
 use crate::notify::source::Source;
 
 /// The condition that fires from the rollout of a release until its result is known.
@@ -72,6 +73,12 @@ pub struct Message {
     pub why: String,
     /// The next step of Lamplighter, or what a person should do.
     pub next: String,
+    /// The log group of the tasks that the message is about, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_group: Option<String>,
+    /// What a reader may want to do about it now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offers: Vec<Offer>,
 }
 
 /// A message with its context. It travels as JSON through the notification queue.
@@ -133,11 +140,11 @@ impl Message {
             .deduplicated_by(format!("{SILENCE_PREFIX}{until}"))
     }
 
-    /// Builds the message that informs the alert function of an acknowledgement. It is never sent to
-    /// people.
+    /// Builds the message that informs the alert function of an acknowledgement. `by`: who acknowledged the incident, or by
+    /// what means, such as `a link`.
     #[must_use]
-    pub fn acknowledgement(incident: &str) -> Self {
-        Self::info(format!("incident {incident} acknowledged"))
+    pub fn acknowledgement(incident: &str, by: &str) -> Self {
+        Self::info(format!("acknowledged by {by}"))
             .deduplicated_by(format!("{ACKNOWLEDGED_PREFIX}{incident}"))
     }
 
@@ -153,7 +160,16 @@ impl Message {
             action: String::new(),
             why: String::new(),
             next: String::new(),
+            log_group: None,
+            offers: Vec::new(),
         }
+    }
+
+    /// Offers readers to do something about it.
+    #[must_use]
+    pub fn offers(mut self, offer: Offer) -> Self {
+        self.offers.push(offer);
+        self
     }
 
     /// Sets what Lamplighter did or will do next.
@@ -244,6 +260,7 @@ impl Notification {
         };
         bound_text(&mut message.why, max_why);
         bound_text(&mut message.next, 4_000);
+        message.offers.truncate(MAX_OFFERS);
         bound_text(&mut self.name, 300);
         bound_text(&mut self.link, 2_000);
         if let Some(runbook) = &mut self.runbook {
@@ -258,6 +275,15 @@ impl Notification {
         match self.source {
             Source::Aws(_) => true,
             Source::Function(_) | Source::Channel(_) | Source::ChannelSettings => false,
+        }
+    }
+
+    /// Reports whether an operation is the source, so that the target is managed.
+    #[must_use]
+    pub fn is_from_operation(&self) -> bool {
+        match self.source {
+            Source::Function(function) => function.is_operation(),
+            Source::Aws(_) | Source::Channel(_) | Source::ChannelSettings => false,
         }
     }
 
@@ -280,6 +306,9 @@ impl Notification {
 
 /// The longest text of a page of the daily report, in bytes. SNS takes messages of 256 KB.
 pub const MAX_REPORT_BYTES: usize = 60_000;
+
+/// The most offers of a message.
+const MAX_OFFERS: usize = 3;
 
 /// Cuts a text to a number of bytes, and says so.
 fn bound_text(text: &mut String, max: usize) {

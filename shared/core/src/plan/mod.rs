@@ -157,6 +157,19 @@ impl Plan {
         }
     }
 
+    /// Returns the plan with the log group in all its messages, if it is known.
+    #[must_use]
+    pub fn with_log_group(mut self, group: Option<&str>) -> Self {
+        let of_steps = self
+            .steps
+            .iter_mut()
+            .filter_map(|step| step.message.as_mut());
+        for message in self.messages.iter_mut().chain(of_steps) {
+            message.log_group = group.map(str::to_owned);
+        }
+        self
+    }
+
     /// Returns the plan as one that something holds, for its reason.
     #[must_use]
     pub fn with_hold(self, kind: HoldKind) -> Self {

@@ -362,7 +362,10 @@ fn request_actions() -> Vec<Action> {
         scope: RequestScope::Everything,
         command: Command::Pause,
     };
-    vec![Action::Request(RequestAction::Record(request))]
+    vec![
+        Action::Request(RequestAction::Record(request.clone())),
+        Action::Request(RequestAction::Redrive(request)),
+    ]
 }
 
 fn every_action() -> Vec<Action> {
@@ -413,13 +416,14 @@ fn kind_number(action: &Action) -> u32 {
         Action::Healing(HealingAction::DrainInstance(_)) => 25,
         Action::Healing(HealingAction::CloseIncident(_)) => 26,
         Action::Request(RequestAction::Record(_)) => 27,
+        Action::Request(RequestAction::Redrive(_)) => 32,
     }
 }
 
 #[test]
 fn every_kind_of_action_has_a_sample() {
     let kinds: BTreeSet<u32> = every_action().iter().map(kind_number).collect();
-    assert_eq!(kinds, (0..=31).collect());
+    assert_eq!(kinds, (0..=32).collect());
 }
 
 #[test]

@@ -43,8 +43,8 @@ pub use heal::{HealMode, HealPolicy, OnCrashLoop};
 pub use logs::{ExportRetention, LogsPolicy};
 pub use scale::{Autoscaling, ScalePolicy};
 pub use stack::{
-    DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, LifecycleHook, Mode, SignedLinks,
-    StackDefaults,
+    DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, LifecycleHook, Mode,
+    REQUEST_FUNCTION_VARIABLE, SignedLinks, StackDefaults,
 };
 pub use tag_selector::TagSelector;
 pub use version::{SemverRange, TagPattern};

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::ParameterError;
+use crate::model::Arn;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
@@ -22,6 +23,8 @@ pub const HOOK_VARIABLE: &str = "LAMPLIGHTER_HOOK";
 /// Environment variable with the settings of signed links, separate for the same reason as
 /// [`HOOK_VARIABLE`].
 pub const LINKS_VARIABLE: &str = "LAMPLIGHTER_LINKS";
+/// The environment variable with the ARN of the function `request`.
+pub const REQUEST_FUNCTION_VARIABLE: &str = "LAMPLIGHTER_REQUEST_FUNCTION";
 
 /// The stack-wide mode of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -89,6 +92,8 @@ pub struct StackDefaults {
     pub costs: bool,
     /// Secret with the notification channels other than the SNS topic. May be empty.
     pub channels_secret: String,
+    /// Secret with what is needed to accept buttons of Slack and webhooks of `PagerDuty`. May be empty.
+    pub interactions_secret: String,
     /// Security group without rules, for databases restored in a drill. May be empty.
     pub drill_group: String,
     /// Role in the vault account that copies the shared snapshots. May be empty.
@@ -107,10 +112,15 @@ pub struct StackDefaults {
     /// Set only in the functions that create or accept links, from [`LINKS_VARIABLE`].
     #[serde(skip)]
     pub sealed_links: Option<SignedLinks>,
+    /// Set only in `interact`, from [`REQUEST_FUNCTION_VARIABLE`].
+    #[serde(skip)]
+    pub request_function: Option<Arn>,
     /// DynamoDB table of the ledger.
     pub table: String,
     /// SQS queue for notifications.
     pub notices: String,
+    /// SQS queue of events that failed in spite of all retries.
+    pub dead_letters: String,
     /// SNS topic for subscribers.
     pub topic: String,
 }
@@ -133,6 +143,7 @@ impl Default for StackDefaults {
             time_zone: TimeZone::UTC,
             costs: false,
             channels_secret: String::new(),
+            interactions_secret: String::new(),
             drill_group: String::new(),
             vault_role: String::new(),
             check_cluster: String::new(),
@@ -141,8 +152,10 @@ impl Default for StackDefaults {
             log_bucket: String::new(),
             hook: None,
             sealed_links: None,
+            request_function: None,
             table: String::new(),
             notices: String::new(),
+            dead_letters: String::new(),
             topic: String::new(),
         }
     }
@@ -216,6 +229,15 @@ impl StackDefaults {
             sealed_links: parse_optional_document(LINKS_VARIABLE, document)?,
             ..self
         })
+    }
+
+    /// Adds the ARN of the function `request`; an empty text means that there is none.
+    #[must_use]
+    pub fn with_request_function(self, arn: &str) -> Self {
+        Self {
+            request_function: (!arn.is_empty()).then(|| Arn::new(arn)),
+            ..self
+        }
     }
 
     /// Checks that the given parts of the stack are set: `table`, `notices`, `topic`.

@@ -50,7 +50,8 @@ impl Approval {
             | Command::Reject(_)
             | Command::RollBack(_)
             | Command::BackUp
-            | Command::Drill => None,
+            | Command::Drill
+            | Command::Redrive => None,
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Evidence {
     pub stops: Option<String>,
     /// The name of a container and its log lines.
     pub lines: Option<(String, Vec<String>)>,
+    /// The log group of the container.
+    pub log_group: Option<String>,
     /// The part of the evidence that could not be read.
     pub missing: Option<String>,
     /// What the stopped tasks blame.
@@ -127,8 +129,9 @@ pub async fn collect_evidence<C: Services + Tasks + Logs>(
 /// Collects the last log lines of a task that failed. Never fails.
 pub async fn collect_task_evidence<C: Services + Logs>(task: &Task, cloud: &C) -> Evidence {
     match read_log_lines(task, cloud).await {
-        Ok(lines) => Evidence {
+        Ok((log_group, lines)) => Evidence {
             lines,
+            log_group,
             ..Evidence::default()
         },
         Err(error) => Evidence {
@@ -169,11 +172,11 @@ async fn read_evidence<C: Services + Tasks + Logs>(
         None => None,
     };
     evidence.stops = summarize_stops(&stopped, definition.as_ref());
-    evidence.lines = match (newest_failed, definition) {
+    (evidence.log_group, evidence.lines) = match (newest_failed, definition) {
         (Some(task), Some(definition)) => read_lines_of(&task, &definition, cloud).await?,
         (Some(_) | None, _) => match find_running_suspect(service, base, cloud).await? {
             Some(task) => read_log_lines(&task, cloud).await?,
-            None => None,
+            None => (None, None),
         },
     };
     Ok(())
@@ -207,11 +210,11 @@ async fn find_running_suspect<C: Tasks>(
         .find(|task| is_suspect(task, service, base) && task.status == "RUNNING"))
 }
 
-/// Reads the name and the last log lines of the failed container of a task; `None` without any.
-async fn read_log_lines<C: Services + Logs>(
-    task: &Task,
-    cloud: &C,
-) -> Result<Option<(String, Vec<String>)>, AwsError> {
+/// A log group, and the name and last log lines of a container; `None` for what there is not.
+type LastLines = (Option<String>, Option<(String, Vec<String>)>);
+
+/// Reads the last log lines of the failed container of a task.
+async fn read_log_lines<C: Services + Logs>(task: &Task, cloud: &C) -> Result<LastLines, AwsError> {
     let definition = cloud
         .describe_task_definition(&task.task_definition)
         .await?;
@@ -222,15 +225,16 @@ async fn read_lines_of<C: Logs>(
     task: &Task,
     definition: &TaskDefinition,
     cloud: &C,
-) -> Result<Option<(String, Vec<String>)>, AwsError> {
+) -> Result<LastLines, AwsError> {
     let Some(container) = find_failed_container(task, Some(definition)) else {
-        return Ok(None);
+        return Ok((None, None));
     };
     let Some(stream) = definition.log_stream(&container.name, &task.task) else {
-        return Ok(None);
+        return Ok((None, None));
     };
     let lines = select_log_lines(&cloud.last_log_lines(&stream, LINES_READ).await?);
-    Ok((!lines.is_empty()).then(|| (container.name.clone(), lines)))
+    let lines = (!lines.is_empty()).then(|| (container.name.clone(), lines));
+    Ok((Some(stream.group), lines))
 }
 
 /// Returns the container that failed, or the first container if none did.

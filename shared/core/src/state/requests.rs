@@ -206,7 +206,8 @@ impl RequestState {
             | Command::Approve(_)
             | Command::Deploy(_)
             | Command::BackUp
-            | Command::Drill => return None,
+            | Command::Drill
+            | Command::Redrive => return None,
         };
         (open >= MAX_OPEN).then_some(list)
     }
@@ -221,8 +222,8 @@ impl RequestState {
                 self.silences.push(request.clone());
             }
             Command::Unsilence => self.silences.retain(|known| known.scope != request.scope),
-            // Only `alert` knows incidents, so the notification passes an acknowledgement on.
-            Command::Acknowledge(_) => {}
+            // Only `alert` knows incidents, so the notification passes an acknowledgement on. Dead letters are no state.
+            Command::Acknowledge(_) | Command::Redrive => {}
             Command::BackUp => self.backup = Some(request.at),
             Command::Drill => self.drill = Some(request.at),
             Command::Approve(_) | Command::Deploy(_) => self.release = Some(request.clone()),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::pluralize;
+use crate::model::{Digest, pluralize};
 use crate::state::attempt::Attempt;
 use crate::state::target::TargetState;
 
@@ -48,6 +48,16 @@ impl TargetState {
             .collect();
         entries.sort();
         entries
+    }
+
+    /// Returns the image that was deployed last from `since` until `until`.
+    #[must_use]
+    pub fn find_deployed_image(&self, since: Timestamp, until: Timestamp) -> Option<Digest> {
+        let attempts = self.releases.attempts.iter();
+        attempts
+            .filter(|attempt| (since..=until).contains(&attempt.at))
+            .max_by_key(|attempt| attempt.at)
+            .and_then(|attempt| attempt.digest.clone())
     }
 }
 

@@ -36,7 +36,7 @@ impl OpenIncident {
             severity: line.severity,
             title: line.title.clone(),
             since: incident.since,
-            is_acknowledged: incident.acknowledged,
+            is_acknowledged: incident.acknowledged.is_some(),
             action: line.action.clone(),
         })
     }

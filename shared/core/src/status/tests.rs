@@ -110,7 +110,10 @@ impl Scene {
             line_count: 1,
             resolved_at: None,
             reopened_at: Vec::new(),
-            acknowledged: false,
+            log_group: None,
+            acknowledged: None,
+            offers: Vec::new(),
+            is_managed: true,
             deliveries: BTreeMap::new(),
         });
     }

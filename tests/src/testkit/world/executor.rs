@@ -107,6 +107,7 @@ impl Executor for World {
             }
             Action::Healing(HealingAction::DrainInstance(drain)) => self.drain(drain).await,
             Action::Request(RequestAction::Record(request)) => self.pass_on(request).await,
+            Action::Request(RequestAction::Redrive(_)) => self.redrive().await,
         }
     }
 
@@ -128,6 +129,22 @@ impl Executor for World {
 }
 
 impl World {
+    /// As SQS does: a message that is received and not deleted appears again.
+    async fn redrive(&self) -> Result<String, AwsError> {
+        let letters = self.state().dead_letters.clone();
+        for letter in letters {
+            let Ok(recipient) = letter.find_recipient("lamplighter") else {
+                continue;
+            };
+            let answered = self.call("Invoke", "dead letters").await?;
+            self.state_mut().sent_again.push(recipient);
+            confirm_answer(answered, "Invoke", "dead letters")?;
+            self.call("DeleteMessage", "dead letters").await?;
+            self.state_mut().dead_letters.retain(|one| *one != letter);
+        }
+        Ok("sent again".to_owned())
+    }
+
     /// As EventBridge does: the event is put on the bus, for those that a rule invokes.
     async fn pass_on(&self, request: &Request) -> Result<String, AwsError> {
         let RequestScope::Target(target) = &request.scope else {

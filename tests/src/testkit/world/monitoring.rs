@@ -11,7 +11,7 @@ use lamplighter::model::{
 };
 use lamplighter::policy::TARGET;
 use lamplighter::ports::{
-    Alarms, ChangeHistory, Dashboards, Logs, Metrics, Probes, Scaling, Topics,
+    Alarms, ChangeHistory, Dashboards, DeadLetters, Logs, Metrics, Probes, Scaling, Topics,
 };
 
 use super::World;
@@ -140,6 +140,14 @@ impl Dashboards for World {
             .filter(|name| name.starts_with(prefix))
             .cloned()
             .collect())
+    }
+}
+
+impl DeadLetters for World {
+    async fn count_dead_letters(&self) -> Result<u64, AwsError> {
+        self.call("GetQueueAttributes", "dead letters").await?;
+        let count = self.state().dead_letters.len();
+        Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
+use lamplighter::event::dead_letter::{DeadLetter, Recipient};
 use lamplighter::model::{
     Arn, Certificate, CloudTrailEvent, CodeDeployment, ContainerInstance, Database, Deployment,
     Digest, ExistingAlarm, ExportTask, InactiveSubscription, Load, LoadBalancerTarget, LogGroup,
@@ -57,6 +58,9 @@ pub struct State {
     pub alarms: BTreeMap<String, ExistingAlarm>,
     /// Bodies by name.
     pub dashboards: BTreeMap<String, String>,
+    /// The messages of the dead-letter queue, and where they were sent again.
+    pub dead_letters: VecDeque<DeadLetter>,
+    pub sent_again: Vec<Recipient>,
     pub databases: BTreeMap<Arn, Database>,
     pub snapshots: BTreeMap<Arn, Snapshot>,
     /// Regions whose listings are refused.

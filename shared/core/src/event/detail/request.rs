@@ -72,6 +72,9 @@ fn build_request(body: Body, by: &str, at: Timestamp, call_id: &str) -> Result<R
             command.name()
         ));
     }
+    if command == Command::Redrive && scope != RequestScope::Everything {
+        return Err("redrive is for the whole stack: \"everything\": true".to_owned());
+    }
     check_until(&command, until)?;
     let reason = body.reason.unwrap_or_default().trim().to_owned();
     if reason.is_empty() {
@@ -146,9 +149,10 @@ fn parse_command(body: &Body) -> Result<Command, String> {
         "roll-back" => Command::RollBack(body.to.clone().filter(|to| !to.trim().is_empty())),
         "back-up" => Command::BackUp,
         "drill" => Command::Drill,
+        "redrive" => Command::Redrive,
         other => {
             return Err(format!(
-                "command {other:?} is not one of pause, resume, silence, unsilence, acknowledge, approve, reject, deploy, roll-back, back-up, drill"
+                "command {other:?} is not one of pause, resume, silence, unsilence, acknowledge, approve, reject, deploy, roll-back, back-up, drill, redrive"
             ));
         }
     };

@@ -8,7 +8,7 @@ use crate::state::TargetState;
 impl TargetState {
     pub(super) fn record_request_action(&mut self, action: &RequestAction) {
         match action {
-            RequestAction::Record(request) => {
+            RequestAction::Record(request) | RequestAction::Redrive(request) => {
                 self.requests.record(request);
                 match request.command {
                     // Its sweep makes up for an event that is lost.
@@ -22,7 +22,8 @@ impl TargetState {
                     | Command::Acknowledge(_)
                     | Command::Approve(_)
                     | Command::Deploy(_)
-                    | Command::BackUp => {}
+                    | Command::BackUp
+                    | Command::Redrive => {}
                     Command::Drill => self.set_requeue(Function::Drill.name(), true),
                 }
             }
