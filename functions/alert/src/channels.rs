@@ -56,7 +56,7 @@ pub struct Channels {
     slack: SlackClient,
     /// The settings of links that stop reminders; `None` if links are not configured.
     link_settings: Option<LinkSettings>,
-    /// Buttons of Slack reach Lamplighter.
+    /// The stack accepts buttons.
     has_buttons: bool,
     /// The signer of links; empty until its secret was read.
     links: OnceCell<LinkSigner>,
@@ -177,10 +177,6 @@ impl Notifier for Channels {
         self.links.get()
     }
 
-    fn has_buttons(&self) -> bool {
-        self.has_buttons
-    }
-
     fn routes(&self) -> Vec<Route> {
         let mut routes = vec![self.email.clone()];
         for (name, destination) in self.destinations.borrow().iter().flatten() {
@@ -194,6 +190,7 @@ impl Notifier for Channels {
                 escalates_after: destination.escalates_after,
                 quiet: destination.quiet.clone(),
                 shows_acknowledgements: destination.kind.shows_acknowledgements(),
+                has_buttons: self.has_buttons && destination.has_buttons,
                 ..self.email.clone()
             });
         }
@@ -278,6 +275,7 @@ fn email_route(defaults: &StackDefaults) -> Route {
         escalates_after: None,
         quiet: Vec::new(),
         shows_acknowledgements: false,
+        has_buttons: false,
     }
 }
 

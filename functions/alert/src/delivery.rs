@@ -104,7 +104,7 @@ impl<N: Notifier> Sender<'_, N> {
                     escalated_after: route.escalates_after,
                     now,
                     links: self.notifier.links(),
-                    has_buttons: self.notifier.has_buttons(),
+                    has_buttons: route.has_buttons,
                 })
             }
             Delivery::Summary(list) => Outgoing::Summary(SummaryMessage {

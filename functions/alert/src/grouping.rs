@@ -102,6 +102,10 @@ fn apply_notification(incident: &mut Incident, notification: &Notification) {
     if !message.offers.is_empty() {
         incident.offers.clone_from(&message.offers);
     }
+    // Who acknowledged a warning has not acknowledged what it became.
+    if message.severity > incident.severity {
+        incident.acknowledged = None;
+    }
     incident.severity = incident.severity.max(message.severity);
     if let Some(condition) = &message.clears {
         resolve_condition(incident, condition, notification.at);
@@ -140,9 +144,6 @@ fn is_repeated_report(incident: &Incident, line: &Line) -> bool {
 /// release. Whoever acknowledged it before knows nothing of its return.
 fn reopen_incident(incident: &mut Incident, notification: &Notification) {
     incident.acknowledged = None;
-    for delivery in incident.deliveries.values_mut() {
-        delivery.acknowledged = false;
-    }
     let is_return = incident.was_firing
         && incident.severity.min(notification.message.severity) > Severity::Info
         || has_open_alert(incident);

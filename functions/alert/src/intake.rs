@@ -1,7 +1,6 @@
 //! Accepts notifications from the queue: bounds their texts and times, and limits what a sender may ask for.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::MalformedEvent;
 use lamplighter::notify::{ACKNOWLEDGED_PREFIX, Notification};
 
 /// The time by which the clock of a sender may be ahead.
@@ -11,20 +10,22 @@ const PUBLIC_FUNCTIONS: [&str; 2] = ["-Acknowledge-", "-Interact-"];
 
 /// Accepts a notification as it may be stored. `sender`: who put it into the queue, as SQS reports it; empty if unknown.
 ///
-/// # Errors
-/// [`MalformedEvent`] if the sender may not send it.
+/// Returns `None` if the sender may not send it.
 pub fn accept_notification(
     mut notification: Notification,
     sender: &str,
     now: Timestamp,
-) -> Result<Notification, MalformedEvent> {
+) -> Option<Notification> {
     let key = notification.message.key.as_deref().unwrap_or_default();
     let is_public = PUBLIC_FUNCTIONS.iter().any(|part| sender.contains(part));
     if is_public && !key.starts_with(ACKNOWLEDGED_PREFIX) {
-        return Err(MalformedEvent(format!(
-            "{sender} may only acknowledge, and sent \"{}\"",
-            notification.message.title
-        )));
+        // Not into the dead-letter queue, from which it could be sent again by somebody who may.
+        tracing::error!(
+            sender,
+            title = notification.message.title,
+            "dropped: the sender may only acknowledge"
+        );
+        return None;
     }
     // The newest notification decides whether a target is silenced, so a time ahead would decide for ever.
     if notification.at > now + MAX_CLOCK_SKEW {
@@ -32,7 +33,7 @@ pub fn accept_notification(
         notification.at = now;
     }
     notification.bound_texts();
-    Ok(notification)
+    Some(notification)
 }
 
 #[cfg(test)]
@@ -115,6 +116,6 @@ mod tests {
         #[case] is_accepted: bool,
     ) {
         let accepted = accept_notification(notification(message), sender, NOW);
-        assert_eq!(accepted.is_ok(), is_accepted, "{accepted:?}");
+        assert_eq!(accepted.is_some(), is_accepted, "{accepted:?}");
     }
 }

@@ -96,16 +96,12 @@ pub async fn handle_event<I: IncidentStore, N: Notifier>(
         let parsed = record
             .body
             .and_then(|body| parse_record(&body, &alert.stack, now))
-            .and_then(|parsed| {
-                parsed
-                    .map(|one| accept_notification(one, &record.sender, now))
-                    .transpose()
-            });
+            .map(|parsed| parsed.and_then(|one| accept_notification(one, &record.sender, now)));
         match parsed {
             Ok(Some(notification)) => notifications.push(notification),
             Ok(None) => tracing::info!(
                 message_id = record.message_id,
-                "a routine event makes no notification"
+                "a record makes no notification"
             ),
             Err(error) => {
                 log_failed_message(&record.message_id, &error.into());

@@ -253,6 +253,7 @@ pub fn mark_notified(
     // To a channel whose filter an incident no longer passes, its alert has ended.
     let resolved = kind == NotificationKind::Resolved
         || incident.resolved_at.is_some() && includes_resolution(incident, kind);
+    let incident_is_acknowledged = incident.acknowledged.is_some();
     let delivery = incident.deliveries.entry(channel.to_owned()).or_default();
     if kind == NotificationKind::Acknowledged {
         delivery.acknowledged = true;
@@ -268,7 +269,8 @@ pub fn mark_notified(
         open_severity: Some(incident.severity).max(open),
         resolved,
         flapping: kind == NotificationKind::Flapping,
-        acknowledged: delivery.acknowledged,
+        // An alert that begins anew, or is over, is acknowledged no more.
+        acknowledged: delivery.acknowledged && incident_is_acknowledged && !resolved,
         thread: thread.or(delivery.thread.take()),
     };
 }

@@ -49,11 +49,6 @@ pub trait Notifier {
         None
     }
 
-    /// Reports whether buttons of Slack reach Lamplighter.
-    fn has_buttons(&self) -> bool {
-        false
-    }
-
     /// Returns the channels with their limits and filters.
     fn routes(&self) -> Vec<Route>;
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Cause;
 use lamplighter::notify::Severity;
 use lamplighter::notify::incident::{Channel, Incident, IncidentId, Line};
-use lamplighter::policy::{FreezeWindow, frozen_until};
+use lamplighter::policy::{TimeWindow, frozen_until};
 use lamplighter::ports::incidents::DispatcherState;
 
 use crate::notification::{
@@ -38,9 +38,11 @@ pub struct Route {
     /// The time after which an incident that nobody acknowledged is sent; `None` sends it at once.
     pub escalates_after: Option<SignedDuration>,
     /// The times in which only critical incidents and resolutions are sent. Everything else waits for their end.
-    pub quiet: Vec<FreezeWindow>,
+    pub quiet: Vec<TimeWindow>,
     /// Readers see who acknowledged an incident.
     pub shows_acknowledgements: bool,
+    /// Its messages have buttons that reach Lamplighter.
+    pub has_buttons: bool,
 }
 
 impl Route {
@@ -143,10 +145,15 @@ pub fn plan_deliveries(state: &DispatcherState, route: &Route, now: Timestamp) -
         let incident = state.incidents.get(id);
         !incident.is_some_and(|incident| route.keeps_quiet(incident, *kind, now))
     });
+    // They displace nothing, and a summary can't say who acknowledged what.
+    let (acknowledgements, due): (Vec<_>, Vec<_>) = due
+        .into_iter()
+        .partition(|(_, kind)| *kind == NotificationKind::Acknowledged);
     let recent = channel.map_or(0, |channel| count_recent_messages(channel, now));
     let capacity = route.messages_per_minute.saturating_sub(recent);
     if capacity >= due.len() {
-        return due.into_iter().map(Delivery::single).collect();
+        let all = due.into_iter().chain(acknowledgements);
+        return all.take(capacity).map(Delivery::single).collect();
     }
     let since_summary = channel
         .and_then(|channel| channel.summarized_at)
@@ -198,7 +205,9 @@ pub fn due_notifications(
         let Some(kind) = kind else {
             continue;
         };
-        if suppression_reason(incident, state, now).is_none() {
+        // Whoever is paged hears who works on it, silenced or not.
+        let is_acknowledgement = kind == NotificationKind::Acknowledged;
+        if is_acknowledgement || suppression_reason(incident, state, now).is_none() {
             due.push((id, incident, kind));
         }
     }

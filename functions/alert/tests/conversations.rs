@@ -22,7 +22,7 @@ use lamplighter::notify::incident::{Incident, IncidentId};
 use lamplighter::notify::{
     ACKNOWLEDGED_PREFIX, Message, Notification, RELEASE_CONDITION, SILENCE_PREFIX, Severity,
 };
-use lamplighter::policy::FreezeWindow;
+use lamplighter::policy::TimeWindow;
 use lamplighter::ports::incidents::DispatcherState;
 use rstest::rstest;
 
@@ -39,6 +39,7 @@ fn mail() -> Route {
         escalates_after: None,
         quiet: Vec::new(),
         shows_acknowledgements: false,
+        has_buttons: false,
     }
 }
 
@@ -707,7 +708,7 @@ fn quiet_hours_hold_back_warnings(
 ) {
     let route = Route {
         // The minutes count from three o'clock.
-        quiet: vec![FreezeWindow::parse("quiet", "daily 22:00-05:00").unwrap()],
+        quiet: vec![TimeWindow::parse("quiet", "daily 22:00-05:00").unwrap()],
         ..mail()
     };
     let mut state = desk(&[]);
@@ -736,7 +737,7 @@ fn quiet_hours_hold_back_warnings(
 fn news_of_the_night_is_kept_for_the_morning() {
     let route = Route {
         channel: "ops".into(),
-        quiet: vec![FreezeWindow::parse("quiet", "daily 22:00-05:00").unwrap()],
+        quiet: vec![TimeWindow::parse("quiet", "daily 22:00-05:00").unwrap()],
         ..mail()
     };
     let back = notice(

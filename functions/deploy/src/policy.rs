@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use lamplighter::policy::{
-    self, DeployPolicy, FreezeWindow, LifecycleHook, StackDefaults, TagError,
-};
+use lamplighter::policy::{self, DeployPolicy, LifecycleHook, StackDefaults, TagError, TimeWindow};
 
 /// The parsed tag policy of one service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     pub deploy: DeployPolicy,
-    pub freezes: Vec<FreezeWindow>,
+    pub freezes: Vec<TimeWindow>,
     /// The stack that owns the snapshots.
     pub stack: String,
     /// The lifecycle hook that deployments with traffic shifting call.

@@ -1,7 +1,7 @@
 //! `interact`: turns buttons that people press in Slack, and acknowledgements in PagerDuty, into requests.
 //!
-//! The function faces the internet, so it can do very little. It reads the secret with which Slack and PagerDuty sign,
-//! hands requests to the function `request`, which checks and records them, and queues acknowledgements for `alert`.
+//! The function faces the internet, so it only reads the secret with which Slack and PagerDuty sign, hands requests to the
+//! function `request`, which records them, and queues acknowledgements for `alert`.
 
 // One invocation at a time on one thread: futures need not be `Send`.
 #![allow(async_fn_in_trait)]

@@ -72,9 +72,10 @@ impl Interact {
             .acknowledge_incident(incident, &format!("{} in Slack", press.name()))
             .await
         {
-            Ok(()) => {
-                Outcome::DoneAndTold("Acknowledged: the reminders stop within a minute.".to_owned())
-            }
+            Ok(()) => Outcome::DoneAndTold(
+                "Passed on: the reminders of the incident stop within a minute, if it is open."
+                    .to_owned(),
+            ),
             Err(error) => {
                 tracing::error!(error = %error, "an acknowledgement was not queued");
                 Outcome::Refused(
@@ -116,16 +117,20 @@ impl Interact {
                     text("result")
                 ))
             }
-            Some(409 | 503) => Outcome::Refused(format!(
-                "Nothing was changed yet, because Lamplighter is busy here. Press again in a minute. ({})",
-                text("error")
-            )),
+            Some(409 | 503) => {
+                // What follows is meant for callers of the API.
+                let error = text("error").split(". Send the request").next();
+                Outcome::Refused(format!(
+                    "Nothing was changed yet: {}. Press again in a minute.",
+                    error.unwrap_or_default()
+                ))
+            }
             _ => Outcome::Refused(format!("Nothing was changed: {}", text("error"))),
         }
     }
 }
 
-/// Builds the call of the request API that a button stands for. Pressing twice is one request.
+/// Builds the call of the request API that a button stands for.
 fn build_request_call(press: &Press, now: Timestamp) -> Value {
     let offer = &press.offer.offer;
     let command = offer.command();
@@ -133,7 +138,7 @@ fn build_request_call(press: &Press, now: Timestamp) -> Value {
         "command": command.name(),
         "target": press.offer.target,
         "reason": format!("button \"{}\" in Slack", offer.label()),
-        "id": format!("slack-{}-{}", press.thread, press.pressed_at),
+        "id": build_request_id(press),
     });
     let argument = match offer {
         Offer::Approve(digest) | Offer::Reject(digest) | Offer::RollBack(digest) => {
@@ -156,11 +161,29 @@ fn build_request_call(press: &Press, now: Timestamp) -> Value {
     })
 }
 
+/// Returns the identifier of the request: pressing a button twice is one request, and each silence is a new one.
+fn build_request_id(press: &Press) -> String {
+    let what = match &press.offer.offer {
+        Offer::Approve(digest) | Offer::Reject(digest) | Offer::RollBack(digest) => {
+            digest.short_digest()
+        }
+        Offer::Silence | Offer::Acknowledge(_) => press.pressed_at.clone(),
+    };
+    format!(
+        "slack-{}-{}-{what}",
+        press.message,
+        press.offer.offer.label()
+    )
+}
+
 /// Reports whether a person may press buttons: by name, or as a member of a group.
 ///
 /// # Errors
 /// Why Slack did not say who is in a group.
 async fn is_allowed(press: &Press, settings: &Settings) -> Result<bool, String> {
+    if !settings.allows_team(&press.team) {
+        return Ok(false);
+    }
     if settings.allows_user(&press.user) {
         return Ok(true);
     }
@@ -207,16 +230,18 @@ async fn list_members(group: &str, settings: &Settings) -> Result<Vec<String>, S
 /// Answers in Slack: refusals to the person, and what was done in the thread. Without an answer, the notification of what
 /// follows still comes, so a failure is only logged.
 async fn send_answer(press: &Press, outcome: Outcome) {
-    let document = match outcome {
-        Outcome::Done(text) => json!({
-            "response_type": "in_channel", "replace_original": false, "thread_ts": press.thread,
-            "text": escape_mrkdwn(&text),
-        }),
-        Outcome::DoneAndTold(text) | Outcome::Refused(text) => json!({
-            "response_type": "ephemeral", "replace_original": false, "thread_ts": press.thread,
-            "text": escape_mrkdwn(&text),
-        }),
+    // An answer to one person is only seen in a thread that exists; one to all begins it.
+    let (response_type, thread, text) = match outcome {
+        Outcome::Done(text) if press.thread.is_empty() => ("in_channel", &press.message, text),
+        Outcome::Done(text) => ("in_channel", &press.thread, text),
+        Outcome::DoneAndTold(text) | Outcome::Refused(text) => ("ephemeral", &press.thread, text),
     };
+    let mut document = json!({
+        "response_type": response_type, "replace_original": false, "text": escape_mrkdwn(&text),
+    });
+    if let (false, Some(fields)) = (thread.is_empty(), document.as_object_mut()) {
+        fields.insert("thread_ts".to_owned(), json!(thread));
+    }
     let url = press.response_url.clone();
     let call = move || post_json(&url, &[], &document.to_string(), is_local());
     let result = tokio::task::spawn_blocking(call).await;

@@ -17,6 +17,8 @@ const SLACK_API: &str = "https://slack.com/api";
 pub struct Settings {
     /// Signs what Slack sends; empty if no Slack app is set up.
     pub slack_signing_secret: String,
+    /// The identifier of the Slack workspace whose members may press buttons; empty for any that shares a channel.
+    pub slack_team: String,
     /// The identifiers of the Slack users who may press buttons; `*` allows all.
     pub slack_users: Vec<String>,
     /// The identifiers of the Slack user groups whose members may press buttons.
@@ -33,6 +35,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             slack_signing_secret: String::new(),
+            slack_team: String::new(),
             slack_users: Vec::new(),
             slack_groups: Vec::new(),
             slack_token: String::new(),
@@ -68,6 +71,12 @@ impl Settings {
                     .to_owned(),
             );
         }
+        if self.slack_users.iter().any(|user| user == EVERYONE) && self.slack_team.is_empty() {
+            return Err(
+                "slack_users with * needs slack_team, the ID of your workspace: channels can be shared with others"
+                    .to_owned(),
+            );
+        }
         if !self.slack_groups.is_empty() && self.slack_token.is_empty() {
             return Err(
                 "slack_groups needs slack_token, with the scope usergroups:read".to_owned(),
@@ -83,6 +92,12 @@ impl Settings {
             );
         }
         Ok(())
+    }
+
+    /// Reports whether members of a Slack workspace may press buttons at all.
+    #[must_use]
+    pub fn allows_team(&self, team: &str) -> bool {
+        self.slack_team.is_empty() || self.slack_team == team
     }
 
     /// Reports whether a Slack user is allowed by name, whatever the groups.
@@ -108,6 +123,10 @@ mod tests {
         "not a JSON object with the documented fields"
     )]
     #[case::nobody(r#"{"slack_signing_secret": "abc"}"#, "nobody may press a button")]
+    #[case::everybody_of_any_workspace(
+        r#"{"slack_signing_secret": "abc", "slack_users": ["*"]}"#,
+        "needs slack_team"
+    )]
     #[case::group_without_token(
         r#"{"slack_signing_secret": "abc", "slack_groups": ["S1"]}"#,
         "slack_groups needs slack_token"
@@ -128,11 +147,14 @@ mod tests {
     #[test]
     fn only_named_users_are_allowed_unless_all_are() {
         let parse = |users: &str| {
-            let document = format!(r#"{{"slack_signing_secret": "abc", "slack_users": {users}}}"#);
+            let document = format!(
+                r#"{{"slack_signing_secret": "abc", "slack_team": "T1", "slack_users": {users}}}"#
+            );
             Settings::parse(&document).ok().unwrap()
         };
         let named = parse(r#"["U1"]"#);
         assert!(named.allows_user("U1") && !named.allows_user("U2") && !named.allows_user(""));
         assert!(parse(r#"["*"]"#).allows_user("U2"));
+        assert!(named.allows_team("T1") && !named.allows_team("T2"));
     }
 }

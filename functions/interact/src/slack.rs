@@ -22,9 +22,9 @@ pub struct Press {
     pub user_name: String,
     pub team: String,
     pub offer: TargetOffer,
-    /// The time of the message with the button.
-    pub message_at: Option<Timestamp>,
-    /// The thread of the message: its own `ts` if it begins one.
+    /// The identifier of the message with the button.
+    pub message: String,
+    /// The thread of the message; empty if it is in none yet.
     pub thread: String,
     /// Identifies this press.
     pub pressed_at: String,
@@ -59,19 +59,13 @@ pub fn parse_press(body: &[u8]) -> Option<Press> {
     let action = actions
         .iter()
         .find(|action| text(action, "/action_id").starts_with(BUTTON_PREFIX))?;
-    let message_ts = text(&payload, "/container/message_ts");
-    let thread = text(&payload, "/container/thread_ts");
     Some(Press {
         user: text(&payload, "/user/id"),
         user_name: text(&payload, "/user/username"),
         team: text(&payload, "/user/team_id"),
         offer: serde_json::from_str(&text(action, "/value")).ok()?,
-        message_at: parse_ts(&message_ts),
-        thread: if thread.is_empty() {
-            message_ts
-        } else {
-            thread
-        },
+        message: text(&payload, "/container/message_ts"),
+        thread: text(&payload, "/container/thread_ts"),
         pressed_at: text(action, "/action_ts"),
         response_url: text(&payload, "/response_url"),
     })
@@ -95,22 +89,16 @@ impl Press {
         format!("slack:{}:{}/{}", self.team, self.user, self.name())
     }
 
-    /// Reports whether the button changes what runs, and its message is older than a day or has no time.
+    /// Reports whether the button changes what runs, and was offered more than a day ago.
     #[must_use]
     pub fn is_too_old(&self, now: Timestamp) -> bool {
         match self.offer.offer {
             Offer::Acknowledge(_) | Offer::Silence => false,
-            Offer::Approve(_) | Offer::Reject(_) | Offer::RollBack(_) => self
-                .message_at
-                .is_none_or(|at| now.duration_since(at) > VALIDITY),
+            Offer::Approve(_) | Offer::Reject(_) | Offer::RollBack(_) => {
+                now.duration_since(self.offer.at) > VALIDITY
+            }
         }
     }
-}
-
-/// Parses Slack's identifier of a message, which is its time in seconds with a fraction.
-fn parse_ts(ts: &str) -> Option<Timestamp> {
-    let (seconds, _) = ts.split_once('.')?;
-    Timestamp::from_second(seconds.parse().ok()?).ok()
 }
 
 fn text(value: &Value, pointer: &str) -> String {

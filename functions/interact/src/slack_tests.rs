@@ -95,6 +95,7 @@ fn form(payload: &Value) -> Vec<u8> {
 fn pressed(offer: Offer) -> Press {
     let value = TargetOffer {
         target: Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
+        at: NOW,
         offer,
     };
     let payload = json!({
@@ -115,7 +116,10 @@ fn a_press_names_person_target_and_thread() {
     let press = pressed(Offer::Silence);
     assert_eq!(press.caller(), "slack:T0123ABC:U0123ABC/alice");
     assert_eq!(press.offer.target.display_name(), "shop/web");
-    assert_eq!(press.thread, "1531420618.000200");
+    assert_eq!(
+        (press.message.as_str(), press.thread.as_str()),
+        ("1531420618.000200", "")
+    );
 }
 
 /// Slack reports buttons that only open a link, too.

@@ -103,6 +103,11 @@ fn plan_redrive(observed: &Observed, request: Request, paused: Option<&Request>)
             pause.describe_pause().trim_start_matches("everything is ")
         ));
     }
+    if observed.observes {
+        return Plan::refuse(
+            "the stack parameter Mode is observe: the functions would only observe, and the events would be gone",
+        );
+    }
     if observed.dead_letters == 0 {
         return Plan::refuse(
             "the dead-letter queue is empty, as far as SQS knows; it counts a minute late",
@@ -110,7 +115,7 @@ fn plan_redrive(observed: &Observed, request: Request, paused: Option<&Request>)
     }
     let message = messages::redriven(&request, observed.dead_letters);
     let reason = format!(
-        "{} are sent again, at most 100: {}",
+        "about {} are sent again, at most 100: {}",
         pluralize(
             usize::try_from(observed.dead_letters).unwrap_or_default(),
             "dead letter"

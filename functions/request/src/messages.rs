@@ -64,10 +64,10 @@ fn silence_message(request: &Request, what: &str) -> Message {
 /// Builds the message about dead letters that are sent again.
 pub fn redriven(request: &Request, count: u64) -> Message {
     let letters = pluralize(usize::try_from(count).unwrap_or_default(), "dead letter");
-    Message::info(format!("{letters} sent again by {}", request.caller_name()))
-        .action("Lamplighter invokes the functions that failed with them once more.")
+    Message::info(format!("about {letters} sent again by {}", request.caller_name()))
+        .action("Lamplighter invokes the functions that failed with them once more, for at most 100 of them. The journal has the exact numbers.")
         .why(format!("{} requested it: {}", request.by, request.reason))
-        .next("Nothing to do. What fails again is reported again.")
+        .next("Nothing to do. What fails again, or belongs to no function of the stack, stays in the queue and is reported again.")
         .deduplicated_by(format!("request:{}", request.id))
 }
 

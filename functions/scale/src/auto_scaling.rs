@@ -25,11 +25,9 @@ enum RaiseCause<'a> {
 /// Plans the minimum capacity of the service in Application Auto Scaling.
 pub fn plan_min_capacity(decision: &Decision<'_>, scalable: &ScalableTarget) -> Plan {
     let count = decision.desired_count().max(scalable.min);
-    let max = scalable.max.min(decision.scale.max);
-    let window = decision
-        .min
-        .window
-        .map_or(0, |_| decision.min.tasks.min(max));
+    let max = scalable.max.min(decision.bounds.max);
+    let bounds = &decision.bounds;
+    let window = bounds.min_window.map_or(0, |_| bounds.min.min(max));
     let Some((to, need)) = decision.scale_out_target(count, max) else {
         return plan_without_growth(decision, scalable, window);
     };

@@ -6,7 +6,7 @@ use lamplighter::engine::TargetContext;
 use lamplighter::model::Service;
 
 use crate::auto_scaling;
-use crate::decision::{Decision, MinTasks};
+use crate::decision::{Bounds, Decision};
 use crate::demand::Demand;
 use crate::desired_count;
 use crate::messages;
@@ -35,7 +35,7 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     let decision = Decision {
         service,
         scale,
-        min: MinTasks::for_time(scale, &context.policy.windows, now),
+        bounds: Bounds::for_time(scale, &context.policy.windows, now),
         demand: Demand::from_load(scale, &observed.load, service, context.state, now),
         state: context.state,
         now,
@@ -45,6 +45,8 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         None => desired_count::plan_desired_count(&decision),
     };
     plan.messages.extend(messages::missing_data(&decision));
+    plan.messages.extend(messages::load_unknown(&decision));
+    plan.messages.extend(messages::load_measured(&decision));
     plan
 }
 

@@ -108,12 +108,12 @@ fn cpu_is_counted_by_the_tasks_that_had_it() {
 
 #[test]
 fn missing_data_is_not_zero_load() {
-    let mut silent = given().runs(6);
-    silent.observed.load.requests = Some(std::collections::BTreeMap::new());
+    let mut silent = given().runs(6).tag("scale", "min=2 max=8 memory=80");
+    silent.observed.load.memory = std::collections::BTreeMap::new();
     assert_eq!(silent.count(), None);
     assert_eq!(
         silent.titles(),
-        ["not scaled in - request data for 0/15 minutes"]
+        ["not scaled in - memory data for 0/15 minutes"]
     );
     assert_eq!(
         silent.cpu(99.0).count(),
@@ -135,6 +135,73 @@ fn missing_data_is_not_zero_load() {
     let mut stale = given().runs(6);
     stale.observed.load.cpu.retain(|minute, _| *minute < old);
     assert_eq!(stale.count(), None);
+}
+
+/// A load balancer reports no minute without requests. That CPU is measured proves that metrics arrive.
+#[test]
+fn requests_that_are_not_reported_are_zero_where_cpu_is_measured() {
+    let mut quiet = given().runs(8);
+    quiet.observed.load.requests = Some(std::collections::BTreeMap::new());
+    assert_eq!(quiet.count(), Some(4));
+    let thin = quiet.requests_at(9, 31.0);
+    assert_eq!(thin.count(), Some(4), "{}", thin.decided().reason);
+    // The newest minutes of the load balancer may be late.
+    let mut late = given().runs(4).requests(37.0);
+    let newest = NOW - SignedDuration::from_mins(2);
+    let requests = late.observed.load.requests.get_or_insert_default();
+    requests.retain(|minute, _| *minute < newest);
+    assert_eq!(late.count(), None, "{}", late.decided().reason);
+}
+
+#[test]
+fn an_unknown_load_is_told_at_once_and_until_it_is_measured() {
+    let mut late = given().runs(4);
+    let old = NOW - SignedDuration::from_mins(6);
+    late.observed.load.cpu.retain(|minute, _| *minute <= old);
+    late.observed.load.requests = None;
+    assert_eq!(
+        late.titles(),
+        ["4 tasks kept - load unknown, no metric for 6 min"]
+    );
+    late.observed.load = Load::default();
+    assert_eq!(
+        late.titles(),
+        ["4 tasks kept - load unknown, no metric in the last 15 min"]
+    );
+    let mut stopped = late;
+    stopped.service().running_count = 0;
+    assert_eq!(stopped.titles(), Vec::<String>::new(), "`heal` tells that");
+}
+
+/// Two tasks at 100 % became four a minute and a half ago, and the four are at 100 % as well.
+#[test]
+fn utilizations_are_compared_and_not_tasks() {
+    let given = given().runs(4).scaled(150, 2, 4).cpu(100.0);
+    assert_eq!(given.count(), Some(5), "{}", given.decided().reason);
+}
+
+#[test]
+fn an_open_window_lowers_the_maximum() {
+    let at_night = |bounds: &str, count: u32| {
+        let window = format!("sat 02:00-05:00 UTC {bounds}");
+        given().tag("schedule", &window).runs(count).requests(75.0)
+    };
+    assert_eq!(at_night("max=3", 8).count(), Some(3));
+    assert_eq!(at_night("max=3", 2).count(), Some(3));
+    assert_eq!(
+        at_night("max=1", 2).count(),
+        Some(1),
+        "lower than the minimum of the tag"
+    );
+    assert_eq!(
+        at_night("max=3", 8).titles(),
+        ["scaled in 8 → 3 tasks - schedule sat 02:00-05:00 UTC max=3"]
+    );
+    let two = |first: &str, second: &str| {
+        at_night(first, 8).tag("schedule.2", &format!("daily 01:00-04:00 {second}"))
+    };
+    assert_eq!(two("max=3", "max=5").count(), Some(5), "the highest");
+    assert_eq!(two("max=3", "min=6").count(), Some(6), "a minimum wins");
 }
 
 #[test]

@@ -16,23 +16,46 @@ const TOLERANCE: f64 = 0.1;
 const MIN_STEP: u32 = 4;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Minimum number of tasks, and the schedule window that requires it.
+/// The bounds of the number of tasks now, and the schedule windows that they come from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MinTasks<'a> {
-    pub tasks: u32,
-    pub window: Option<&'a ScheduleWindow>,
+pub struct Bounds<'a> {
+    pub min: u32,
+    pub max: u32,
+    /// The open window with the minimum; `None` if the tag's own one applies.
+    pub min_window: Option<&'a ScheduleWindow>,
+    /// The open window with the maximum; `None` if the tag's own one applies.
+    pub max_window: Option<&'a ScheduleWindow>,
 }
 
-impl<'a> MinTasks<'a> {
+impl<'a> Bounds<'a> {
+    /// Returns the bounds at a time. Of several open windows, the highest minimum and the highest maximum apply, so that
+    /// none makes another drop. A minimum is limited by the maximum of the tag, and raises that of a window.
     #[must_use]
     pub fn for_time(scale: &ScalePolicy, windows: &'a [ScheduleWindow], now: Timestamp) -> Self {
-        let open = windows
+        let open: Vec<&ScheduleWindow> = windows.iter().filter(|w| w.is_open(now)).collect();
+        let min_window = open
             .iter()
-            .filter(|w| w.min > scale.min && w.is_open(now))
-            .max_by_key(|w| w.min);
+            .copied()
+            .filter(|window| window.min > Some(scale.min))
+            .max_by_key(|window| window.min);
+        // A window without a maximum leaves that of the tag.
+        let max_window = open
+            .iter()
+            .copied()
+            .filter(|window| window.max.is_some())
+            .max_by_key(|window| window.max)
+            .filter(|window| window.max < Some(scale.max));
+        let asked = min_window.and_then(|window| window.min);
+        let capped = max_window.and_then(|window| window.max);
+        let max = capped
+            .unwrap_or(scale.max)
+            .max(asked.unwrap_or_default())
+            .min(scale.max);
         Self {
-            tasks: open.map_or(scale.min, |window| window.min.min(scale.max)),
-            window: open,
+            min: asked.unwrap_or(scale.min).min(max),
+            max,
+            min_window,
+            max_window: max_window.filter(|window| window.max == Some(max)),
         }
     }
 }
@@ -41,7 +64,7 @@ impl<'a> MinTasks<'a> {
 pub struct Decision<'a> {
     pub service: &'a Service,
     pub scale: &'a ScalePolicy,
-    pub min: MinTasks<'a>,
+    pub bounds: Bounds<'a>,
     pub demand: Demand,
     pub state: &'a TargetState,
     pub now: Timestamp,

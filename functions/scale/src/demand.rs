@@ -4,10 +4,10 @@
 //! compared: the metric that needs the most tasks decides. Scaling out and scaling in look at
 //! different times on purpose. Too few tasks hurt at once, so scaling out follows the newest
 //! minute. Too many tasks only cost money, so scaling in waits until 15 minutes needed fewer, and
-//! needs enough data: missing data is not zero load.
+//! needs enough data: missing data is not zero load, unless other metrics of the service arrive.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Load, Service};
+use lamplighter::model::{Load, Series, Service};
 use lamplighter::policy::ScalePolicy;
 use lamplighter::state::TargetState;
 
@@ -18,6 +18,8 @@ use crate::signal::{Minute, Signal};
 
 /// Maximum age of a value that describes the present. CloudWatch lags by a minute or two.
 const MAX_DATA_AGE: SignedDuration = SignedDuration::from_mins(5);
+/// The time by which requests may arrive later than CPU utilization.
+const REQUEST_LAG: SignedDuration = SignedDuration::from_mins(2);
 /// Minutes with data, of the last 15, that scaling in requires. A few minutes may be missing
 /// without hiding a peak.
 const MIN_DATA_MINUTES: usize = 10;
@@ -61,6 +63,8 @@ pub struct Demand {
     /// Need that each of the last three minutes reached, of the metric that needs the most;
     /// `None` without fresh data.
     pub sustained: Option<Need>,
+    /// The newest minute with a value of any metric.
+    pub newest: Option<Timestamp>,
     /// Largest need of the last 15 minutes, or the missing data if it can't be computed.
     pub peak: Result<f64, MissingData>,
 }
@@ -111,6 +115,11 @@ impl Demand {
         Self {
             now: largest_need(&signals, 1, now),
             sustained: largest_need(&signals, SUSTAINED_MINUTES, now),
+            newest: signals
+                .iter()
+                .filter_map(|signal| signal.needed.last_key_value())
+                .map(|(at, _)| *at)
+                .max(),
             peak: peak_of_all(&signals, now),
         }
     }
@@ -124,11 +133,24 @@ fn build_signals(scale: &ScalePolicy, load: &Load, history: &TaskHistory<'_>) ->
     let requests = load
         .requests
         .as_ref()
-        .map(|requests| Signal::from_requests(requests, scale.rps));
+        .map(|requests| Signal::from_requests(&fill_gaps(requests, &load.cpu), scale.rps));
     [Some(cpu), memory, requests]
         .into_iter()
         .flatten()
         .collect()
+}
+
+/// Returns requests with zero where none were reported: a load balancer reports only what there is. A minute counts if CPU was
+/// measured in it, which proves that metrics arrive, and is old enough for the requests to have arrived as well.
+fn fill_gaps(requests: &Series, cpu: &Series) -> Series {
+    let Some((newest, _)) = cpu.last_key_value() else {
+        return requests.clone();
+    };
+    let settled = *newest - REQUEST_LAG;
+    let zeros = cpu.range(..=settled).map(|(at, _)| (*at, 0.0));
+    let mut filled: Series = zeros.collect();
+    filled.extend(requests.iter().map(|(at, count)| (*at, *count)));
+    filled
 }
 
 /// Returns the need of the metric that needs the most tasks. A metric without fresh data is left

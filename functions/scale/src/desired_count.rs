@@ -12,8 +12,7 @@ use crate::reasons;
 /// service that needs no more and is within its bounds may scale in.
 pub fn plan_desired_count(decision: &Decision<'_>) -> Plan {
     let desired = decision.desired_count();
-    let min = decision.min.tasks;
-    let max = decision.scale.max;
+    let (min, max) = (decision.bounds.min, decision.bounds.max);
     let target = decision.scale_out_target(desired, max);
     if let Some((to, need)) = target
         && to > desired
@@ -25,7 +24,7 @@ pub fn plan_desired_count(decision: &Decision<'_>) -> Plan {
         return set_desired_count(decision, min, reasons::describe_min_tasks(decision));
     }
     if desired > max {
-        return set_desired_count(decision, max, format!("max={max}"));
+        return set_desired_count(decision, max, reasons::describe_max_tasks(decision));
     }
     match target {
         Some((_, need)) => keep_count(decision, need),
@@ -34,7 +33,7 @@ pub fn plan_desired_count(decision: &Decision<'_>) -> Plan {
 }
 
 fn scale_out(decision: &Decision<'_>, to: u32, need: &Need) -> Plan {
-    let max = decision.scale.max;
+    let max = decision.bounds.max;
     let mut plan = set_desired_count(
         decision,
         to,
@@ -52,7 +51,7 @@ fn keep_count(decision: &Decision<'_>, need: &Need) -> Plan {
     let mut plan = Plan::nothing(reasons::describe_unchanged(decision, need));
     plan.messages.extend(messages::max_tasks_reached(
         decision,
-        decision.scale.max,
+        decision.bounds.max,
         need,
     ));
     plan
@@ -62,7 +61,7 @@ fn keep_count(decision: &Decision<'_>, need: &Need) -> Plan {
 /// returns meanwhile, at least half of the tasks are still there.
 fn scale_in(decision: &Decision<'_>) -> Plan {
     let desired = decision.desired_count();
-    let min = decision.min.tasks;
+    let min = decision.bounds.min;
     let wanted = match decision.scale_in_target(desired, min) {
         Ok(wanted) => wanted,
         Err(reason) => return Plan::nothing(reasons::describe_kept(&reason, desired, min)),

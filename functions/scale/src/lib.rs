@@ -117,7 +117,8 @@ impl Operation for Scale {
         let scale = context.policy.scale.as_ref();
         let is_grown =
             observed.scalable.is_none() && scale.is_some_and(|scale| is_above_min(scale, observed));
-        !plan.is_empty() || is_grown || context.state.scaling.raised.is_some()
+        let is_unknown = context.state.was_notified(messages::LOAD_UNKNOWN);
+        !plan.is_empty() || is_grown || is_unknown || context.state.scaling.raised.is_some()
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, ScalableTarget};
 use lamplighter::notify::Message;
-use lamplighter::policy::SCALE;
+use lamplighter::policy::{SCALE, SCHEDULE};
 
 use crate::decision::Decision;
 use crate::demand::Need;
@@ -36,7 +36,7 @@ pub fn count_changed(decision: &Decision<'_>, to: u32, reason: &str) -> Option<M
                 .why(describe_bounds(decision))
                 .next("Nothing to do."),
         ),
-        None if from > decision.scale.max => Some(
+        None if from > decision.bounds.max => Some(
             Message::info(format!("scaled in {from} → {to} tasks - {reason}"))
                 .why(describe_bounds(decision))
                 .next("Nothing to do."),
@@ -47,12 +47,25 @@ pub fn count_changed(decision: &Decision<'_>, to: u32, reason: &str) -> Option<M
 
 fn describe_bounds(decision: &Decision<'_>) -> String {
     format!(
-        "{}/{} tasks were running. The tag {SCALE} sets min={} max={}.",
+        "{}/{} tasks were running. The tag {SCALE} sets min={} max={}{}.",
         decision.service.running_count,
         decision.desired_count(),
         decision.scale.min,
-        decision.scale.max
+        decision.scale.max,
+        describe_window(decision)
     )
+}
+
+/// Names the bounds of an open window, after those of the tag.
+fn describe_window(decision: &Decision<'_>) -> String {
+    let bounds = &decision.bounds;
+    match bounds.max_window.or(bounds.min_window) {
+        Some(window) => format!(
+            ", and the schedule {} now min={} max={}",
+            window.text, bounds.min, bounds.max
+        ),
+        None => String::new(),
+    }
 }
 
 /// Builds the warning that the load needs more tasks than the tag or Application Auto Scaling
@@ -67,11 +80,11 @@ pub fn max_tasks_reached(decision: &Decision<'_>, max: u32, need: &Need) -> Opti
         .scaling
         .surge
         .map_or(String::new(), |surge| surge.since.to_string());
-    let is_external = max < decision.scale.max;
+    let is_external = max < decision.bounds.max;
     let limit = if is_external {
         format!("Auto Scaling's maximum {max}")
     } else {
-        format!("max={max}")
+        reasons::describe_max_tasks(decision)
     };
     let next = if is_external {
         format!(
@@ -79,7 +92,11 @@ pub fn max_tasks_reached(decision: &Decision<'_>, max: u32, need: &Need) -> Opti
             scalable_target_command(&decision.service.arn)
         )
     } else {
-        format!("Find the source of the load, or raise max= in the tag {SCALE}.")
+        let tag = match decision.bounds.max_window {
+            Some(_) => SCHEDULE,
+            None => SCALE,
+        };
+        format!("Find the source of the load, or raise max= in the tag {tag}.")
     };
     let source = reasons::describe_source(decision, need);
     Some(
@@ -94,9 +111,56 @@ pub fn max_tasks_reached(decision: &Decision<'_>, max: u32, need: &Need) -> Opti
     )
 }
 
+/// The key of the warning that the load is unknown.
+pub const LOAD_UNKNOWN: &str = "load-unknown";
+
+/// Builds the message that the load is measured again. It is sent only after the warning that it is unknown.
+pub fn load_measured(decision: &Decision<'_>) -> Option<Message> {
+    decision.demand.now.as_ref()?;
+    if !decision.state.was_notified(LOAD_UNKNOWN) {
+        return None;
+    }
+    let message = Message::info("load measured again")
+        .action("Lamplighter scales by it as before.")
+        .why("CloudWatch has values of the last minutes.")
+        .next("Nothing to do.");
+    Some(message.resolves(LOAD_UNKNOWN))
+}
+
+/// Builds the warning that CloudWatch has had no value of any metric for minutes: whatever the load is, nothing follows it.
+pub fn load_unknown(decision: &Decision<'_>) -> Option<Message> {
+    // Tasks that don't run have no metrics; `heal` reports them.
+    let is_running = decision.service.running_count > 0;
+    if decision.demand.now.is_some() || !is_running || !is_data_due(decision) {
+        return None;
+    }
+    let age = decision.demand.newest.map_or_else(
+        || format!("in the last {} min", HISTORY.as_mins()),
+        |newest| {
+            let age = format_duration(newest, decision.now);
+            format!("for {age}")
+        },
+    );
+    Some(
+        Message::warning(format!(
+            "{} kept - load unknown, no metric {age}",
+            reasons::describe_tasks(decision.desired_count())
+        ))
+        .action("Lamplighter keeps the number of tasks until CloudWatch has values again.")
+        .why("Missing data is not zero load: the metrics may be late, or the tasks may not run.")
+        .next(format!(
+            "Look at the health of CloudWatch in the region, and at the tasks. If load is waiting, add tasks by hand: {}",
+            desired_count_command(&decision.service.arn, decision.bounds.max)
+        ))
+        .fires_until_resolved(LOAD_UNKNOWN),
+    )
+}
+
 /// Builds the warning that a metric is missing, or too sparse for scaling in after a surge.
 pub fn missing_data(decision: &Decision<'_>) -> Option<Message> {
     let missing = decision.demand.peak.as_ref().err()?;
+    // Without any metric, the load is unknown, and that is another message.
+    decision.demand.now.as_ref()?;
     if !is_data_due(decision) || (missing.minutes > 0 && !is_surge_stuck(decision)) {
         return None;
     }
@@ -114,7 +178,7 @@ pub fn missing_data(decision: &Decision<'_>) -> Option<Message> {
             ))
             .next(format!(
                 "Check that the service gets traffic and its tasks run, or lower the count: {}",
-                desired_count_command(&decision.service.arn, decision.min.tasks)
+                desired_count_command(&decision.service.arn, decision.bounds.min)
             ))
             .deduplicated_by(format!("no-data:{metric}")),
     )

@@ -56,13 +56,23 @@ pub fn describe_source(decision: &Decision<'_>, need: &Need) -> String {
 
 /// Describes the minimum number of tasks, and where it comes from.
 pub fn describe_min_tasks(decision: &Decision<'_>) -> String {
-    match decision.min.window {
-        Some(window) if window.min > decision.scale.max => format!(
-            "schedule {} min={}, limited to max={}",
-            window.text, window.min, decision.scale.max
-        ),
-        Some(window) => format!("schedule {} min={}", window.text, window.min),
-        None => format!("min={}", decision.scale.min),
+    let min = decision.bounds.min;
+    let window = decision.bounds.min_window;
+    match window.and_then(|window| Some((&window.text, window.min?))) {
+        Some((text, asked)) if asked > min => {
+            format!("schedule {text} min={asked}, limited to max={min}")
+        }
+        Some((text, asked)) => format!("schedule {text} min={asked}"),
+        None => format!("min={min}"),
+    }
+}
+
+/// Describes the maximum number of tasks, and where it comes from.
+pub fn describe_max_tasks(decision: &Decision<'_>) -> String {
+    let max = decision.bounds.max;
+    match decision.bounds.max_window {
+        Some(window) => format!("schedule {} max={max}", window.text),
+        None => format!("max={max}"),
     }
 }
 
@@ -72,7 +82,7 @@ pub fn describe_unchanged(decision: &Decision<'_>, need: &Need) -> String {
     format!(
         "stays at {}: {}",
         describe_tasks(count),
-        describe_need(decision, need, count, decision.scale.max)
+        describe_need(decision, need, count, decision.bounds.max)
     )
 }
 
@@ -110,7 +120,7 @@ pub fn describe_scale_in(decision: &Decision<'_>, wanted: u32) -> String {
         "the last {} minutes needed at most {}, the minimum is {}",
         HISTORY.as_mins(),
         describe_tasks(peak),
-        decision.min.tasks
+        decision.bounds.min
     )
 }
 

@@ -46,18 +46,12 @@ impl Signal {
         target: u32,
         history: &TaskHistory<'_>,
     ) -> Self {
-        let minutes: BTreeMap<Timestamp, Minute> = series
+        let smoothed: BTreeMap<Timestamp, Minute> = series
             .iter()
             .map(|(at, percent)| {
-                (
-                    *at,
-                    utilization_minute(history.tasks_at(*at), *percent, target),
-                )
+                let running = history.tasks_at(*at);
+                (*at, lower_of_two(series, (*at, *percent), running, target))
             })
-            .collect();
-        let smoothed: BTreeMap<Timestamp, Minute> = minutes
-            .iter()
-            .map(|(at, minute)| (*at, lower_of_two(&minutes, *at, *minute)))
             .collect();
         Self {
             metric,
@@ -102,12 +96,17 @@ fn utilization_minute(running: f64, percent: f64, target: u32) -> Minute {
     }
 }
 
-/// Returns the minute before, if it needs fewer tasks.
-fn lower_of_two(minutes: &BTreeMap<Timestamp, Minute>, at: Timestamp, minute: Minute) -> Minute {
-    let before = minutes.get(&(at - MINUTE)).copied();
-    before
-        .filter(|before| before.tasks < minute.tasks)
-        .unwrap_or(minute)
+/// Returns the minute with the utilization of the minute before, if that was lower. Utilizations are compared and not tasks:
+/// the fewer tasks of the minute before a scale-out are no lower need.
+fn lower_of_two(
+    series: &Series,
+    (at, percent): (Timestamp, f64),
+    running: f64,
+    target: u32,
+) -> Minute {
+    let before = series.get(&(at - MINUTE)).copied();
+    let lower = before.map_or(percent, |before| before.min(percent));
+    utilization_minute(running, lower, target)
 }
 
 fn request_minute(needed: &Series, at: Timestamp, need: f64, per_task: u32) -> Minute {

@@ -119,7 +119,7 @@ impl SweepScope<'_> {
     }
 }
 
-/// Reports whether an open schedule window requires more tasks than the tag's minimum.
+/// Reports whether an open schedule window has other bounds than the tag.
 fn is_in_window(service: &Tagged, now: Timestamp, defaults: &StackDefaults) -> bool {
     let Ok(windows) = policy::parse_schedule(&service.tags) else {
         return false;
@@ -127,10 +127,13 @@ fn is_in_window(service: &Tagged, now: Timestamp, defaults: &StackDefaults) -> b
     let Some(value) = service.tags.get(SCALE) else {
         return false;
     };
-    let min = ScalePolicy::parse(value, defaults).map_or(u32::MAX, |scale| scale.min);
-    windows
-        .iter()
-        .any(|window| window.min > min && window.is_open(now))
+    let Ok(scale) = ScalePolicy::parse(value, defaults) else {
+        return false;
+    };
+    windows.iter().any(|window| {
+        let is_narrower = window.max.is_some_and(|max| max < scale.max);
+        (window.min > Some(scale.min) || is_narrower) && window.is_open(now)
+    })
 }
 
 /// Reports whether the desired count differs from the minimum of the tag.

@@ -20,6 +20,8 @@ const PER_CALL: i32 = 10;
 const MAX_CALLS: usize = 10;
 /// The seconds for which a received message is hidden from others. What can't be sent again reappears after them.
 const HIDDEN_SECONDS: i32 = 120;
+/// The seconds to wait for messages. Without a wait, SQS asks only some of its servers, and an empty answer means nothing.
+const WAIT_SECONDS: i32 = 1;
 
 /// The queues between which messages move, and the stack whose functions may be invoked.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +56,7 @@ pub async fn count_messages(client: &Client, queues: &Queues) -> Result<u64, Aws
 /// that is interrupted in between is sent twice. Returns what was done.
 ///
 /// # Errors
-/// [`AwsError`] if the queue can't be read, or a recipient did not accept a message, which then stays.
+/// [`AwsError`] if the queue can't be read, or a recipient can't be reached. What is in the queue stays.
 pub async fn redrive(
     client: &Client,
     config: &Config,
@@ -69,13 +71,22 @@ pub async fn redrive(
             break;
         }
         for message in messages {
-            match parse(&message).find_recipient(&queues.stack) {
-                Ok(recipient) => {
-                    send_again(client, &functions, queues, recipient).await?;
+            let recipient = parse(&message).find_recipient(&queues.stack);
+            let result = match recipient {
+                Ok(recipient) => send_again(client, &functions, queues, recipient).await,
+                Err(problem) => {
+                    *left.entry(problem).or_default() += 1;
+                    continue;
+                }
+            };
+            match result {
+                Ok(()) => {
                     delete(client, queues, &message).await?;
                     sent += 1;
                 }
-                Err(problem) => *left.entry(problem).or_default() += 1,
+                // One that is refused, such as for a function that is gone, holds back no other.
+                Err(error) if error.refused => *left.entry(error.to_string()).or_default() += 1,
+                Err(error) => return Err(error),
             }
         }
     }
@@ -92,6 +103,7 @@ async fn receive(client: &Client, queues: &Queues) -> Result<Vec<Message>, AwsEr
         .queue_url(&queues.dead_letters)
         .max_number_of_messages(PER_CALL)
         .visibility_timeout(HIDDEN_SECONDS)
+        .wait_time_seconds(WAIT_SECONDS)
         .message_attribute_names("All")
         .message_system_attribute_names(MessageSystemAttributeName::DeadLetterQueueSourceArn);
     let answer = request.send().await;

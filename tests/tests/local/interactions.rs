@@ -22,11 +22,11 @@ fn start() -> Stack {
     .unwrap();
     let people = stack.people();
     let channels = json!({
-        "ops": {"slack_token": "xoxb-secret", "channel": "C0123", "api": people},
+        "ops": {"slack_token": "xoxb-secret", "channel": "C0123", "api": people, "buttons": true},
         "pager": {"pagerduty_key": "key", "api": format!("{people}/enqueue")},
     });
     let buttons = json!({
-        "slack_signing_secret": SLACK_KEY, "slack_users": ["U0ALICE"], "slack_groups": ["S0ONCALL"],
+        "slack_signing_secret": SLACK_KEY, "slack_team": "T0123", "slack_users": ["U0ALICE"], "slack_groups": ["S0ONCALL"],
         "slack_token": "xoxb-groups", "slack_api": people, "pagerduty_signing_secrets": ["old", PAGER_DUTY_KEY],
     });
     for (name, document) in [("channels", channels), ("buttons", buttons)] {

@@ -25,7 +25,7 @@ fn fire_incident(stack: &Stack) -> String {
 }
 
 fn acknowledged(stack: &Stack) -> bool {
-    let told = |text: &str| text.contains(r#""acknowledged":true"#);
+    let told = |text: &str| text.contains("acknowledged by a link");
     items(stack)
         .iter()
         .any(|item| item["incident"]["S"].as_str().is_some_and(told))

@@ -146,6 +146,87 @@ fn a_window_opens_and_closes() {
     );
 }
 
+/// A minute in which the load balancer had no request, and so reported none.
+fn minute_without_requests(world: &World, service: &Arn) {
+    for event in world.minute(service, 0.0, Task::default()) {
+        world.invoke(&Scale, event).unwrap().unwrap();
+    }
+    {
+        let mut state = world.state_mut();
+        let load = state.loads.get_mut(service).unwrap();
+        load.requests
+            .get_or_insert_default()
+            .retain(|_, count| *count > 0.0);
+    }
+    world.sweep(&Scale).unwrap().unwrap();
+}
+
+/// Whatever the load was, half an hour without requests ends at the minimum, and stays there.
+#[rstest]
+#[case::a_little(15.0)]
+#[case::a_peak(75.0)]
+fn no_requests_at_all_are_zero_load(#[case] rps: f64) {
+    let (world, arn) = web();
+    minutes(&world, &arn, rps, 20);
+    assert!(tasks(&world, &arn) >= 2);
+    (0..30).for_each(|_| minute_without_requests(&world, &arn));
+    assert_eq!(tasks(&world, &arn), 2, "{:?}", world.titles());
+    let before = world.titles().len();
+    (0..600).for_each(|_| minute_without_requests(&world, &arn));
+    assert_eq!((tasks(&world, &arn), world.titles().len()), (2, before));
+}
+
+/// CloudWatch is minutes late while load waits: the count stays, people hear of it at once, and of its end.
+#[test]
+fn metrics_that_are_late_are_told_within_minutes() {
+    let (world, arn) = web();
+    minutes(&world, &arn, 55.0, 5);
+    let measured = world.state().loads[&arn].clone();
+    let stopped_at = world.titles().len();
+    for _ in 0..8 {
+        minute(&world, &arn, 75.0);
+        world
+            .state_mut()
+            .loads
+            .insert(arn.clone(), measured.clone());
+    }
+    world.sweep(&Scale).unwrap().unwrap();
+    let told = world.titles();
+    assert!(
+        told[stopped_at..]
+            .iter()
+            .any(|title| title.starts_with("6 tasks kept - load unknown")),
+        "{told:?}"
+    );
+    assert_eq!(tasks(&world, &arn), 6);
+    minutes(&world, &arn, 75.0, 3);
+    assert!(
+        world.titles().contains(&"load measured again".to_owned()),
+        "{:?}",
+        world.titles()
+    );
+    assert_eq!(tasks(&world, &arn), 8);
+}
+
+/// One window over midnight keeps its minimum through the night, without a dip.
+#[test]
+fn a_window_over_midnight_has_no_dip() {
+    let (world, arn) = web();
+    // The world begins on a Saturday at 03:00 UTC.
+    let window = "daily 22:00-04:00 UTC min=5".to_owned();
+    let tag = ("lamplighter:schedule".to_owned(), window);
+    world.state_mut().tags.get_mut(&arn).unwrap().extend([tag]);
+    let counts: Vec<i32> = (0..25 * 60)
+        .map(|_| {
+            minute(&world, &arn, 5.0);
+            tasks(&world, &arn)
+        })
+        .collect();
+    let (by_day, by_night) = (&counts[90..18 * 60], &counts[19 * 60 + 2..25 * 60 - 1]);
+    assert!(by_day.iter().all(|count| *count == 2), "{counts:?}");
+    assert!(by_night.iter().all(|count| *count == 5), "{counts:?}");
+}
+
 #[test]
 fn missing_data_is_not_zero_load() {
     let (world, arn) = web();
@@ -160,7 +241,7 @@ fn missing_data_is_not_zero_load() {
     let told = world.titles();
     assert_eq!(
         told.iter()
-            .filter(|title| title.starts_with("not scaled in - CPU data for"))
+            .filter(|title| title.starts_with("6 tasks kept - load unknown"))
             .count(),
         1,
         "{told:?}"

@@ -1,7 +1,7 @@
 //! Parses the channels beside the stack's own topic from the secret with the channels.
 //!
 //! ```json
-//! {"ops":   {"slack_token": "xoxb-…", "channel": "C0123ABC", "from": "warning"},
+//! {"ops":   {"slack_token": "xoxb-…", "channel": "C0123ABC", "from": "warning", "buttons": true},
 //!  "shop":  {"slack_webhook": "https://hooks.slack.com/services/…", "apps": ["shop"]},
 //!  "pager": {"pagerduty_key": "…", "from": "critical"},
 //!  "hook":  {"webhook": "https://…", "signing_key": "whsec_…"},
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use lamplighter::notify::Severity;
-use lamplighter::policy::FreezeWindow;
+use lamplighter::policy::TimeWindow;
 use lamplighter_aws::webhook_signature::is_valid_key;
 use serde_json::{Map, Value};
 
@@ -44,7 +44,9 @@ pub struct Destination {
     /// The time after which an incident that nobody acknowledged is sent; `None` sends it at once.
     pub escalates_after: Option<SignedDuration>,
     /// The times in which only critical incidents and resolutions are sent.
-    pub quiet: Vec<FreezeWindow>,
+    pub quiet: Vec<TimeWindow>,
+    /// Its Slack app sends buttons to the stack.
+    pub has_buttons: bool,
 }
 
 /// The settings of a channel, by what it sends to.
@@ -128,6 +130,7 @@ fn parse_settings(name: &str, fields: &Value) -> Result<Destination, String> {
         apps: fields.names("apps")?,
         escalates_after: parse_escalation(&fields)?,
         quiet: parse_quiet_hours(&fields)?,
+        has_buttons: fields.is_set("buttons")?,
         kind,
     })
 }
@@ -163,9 +166,9 @@ fn parse_escalation(fields: &Fields<'_>) -> Result<Option<SignedDuration>, Strin
 }
 
 /// Parses the quiet hours, in the grammar of `lamplighter:freeze`.
-fn parse_quiet_hours(fields: &Fields<'_>) -> Result<Vec<FreezeWindow>, String> {
+fn parse_quiet_hours(fields: &Fields<'_>) -> Result<Vec<TimeWindow>, String> {
     let text = fields.optional_text("quiet")?;
-    let windows = text.map(|text| FreezeWindow::parse("quiet", &text));
+    let windows = text.map(|text| TimeWindow::parse("quiet", &text));
     match windows.transpose() {
         Ok(window) => Ok(window.into_iter().collect()),
         Err(_) => Err("quiet is no time such as daily 22:00-07:00 Europe/Rome".to_owned()),
@@ -189,7 +192,8 @@ fn default_min_severity(kind: &DestinationKind) -> Severity {
 /// Parses the fields that say what the channel sends to. Returns their names as well.
 fn parse_kind(fields: &Fields<'_>) -> Result<(DestinationKind, &'static [&'static str]), String> {
     if let Some(url) = fields.optional_text("slack_webhook")? {
-        return Ok((DestinationKind::SlackWebhook { url }, &["slack_webhook"]));
+        let known = &["slack_webhook", "buttons"];
+        return Ok((DestinationKind::SlackWebhook { url }, known));
     }
     if let Some(token) = fields.optional_text("slack_token")? {
         let bot = SlackBot {
@@ -197,7 +201,7 @@ fn parse_kind(fields: &Fields<'_>) -> Result<(DestinationKind, &'static [&'stati
             api: fields.text_or("api", SLACK_API)?,
             channel: fields.get_required_text("channel")?,
         };
-        let known = &["slack_token", "channel", "api"];
+        let known = &["slack_token", "channel", "api", "buttons"];
         return Ok((DestinationKind::SlackBot(bot), known));
     }
     if let Some(key) = fields.optional_text("pagerduty_key")? {
@@ -237,6 +241,15 @@ fn parse_kind(fields: &Fields<'_>) -> Result<(DestinationKind, &'static [&'stati
 struct Fields<'a>(&'a Map<String, Value>);
 
 impl Fields<'_> {
+    /// Reports whether a field is `true`.
+    fn is_set(&self, key: &str) -> Result<bool, String> {
+        match self.0.get(key) {
+            None => Ok(false),
+            Some(Value::Bool(is_set)) => Ok(*is_set),
+            Some(_) => Err(format!("{key} is neither true nor false")),
+        }
+    }
+
     fn optional_text(&self, key: &str) -> Result<Option<String>, String> {
         match self.0.get(key) {
             None => Ok(None),

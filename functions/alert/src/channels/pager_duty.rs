@@ -7,6 +7,7 @@ use lamplighter::notify::Severity;
 use lamplighter::notify::incident::Incident;
 use serde_json::{Value, json};
 
+use super::json::merge_objects;
 use super::request::{DeliveryAttempt, SendFailure, start_post};
 use crate::notification::{NotificationKind, was_notified};
 use crate::notifier::Outgoing;
@@ -15,13 +16,23 @@ use crate::text::{IncidentMessage, MAX_LISTED_INCIDENTS, SummaryMessage};
 /// The longest summary, in characters, that PagerDuty accepts.
 const MAX_SUMMARY_CHARS: usize = 1_024;
 
-/// Sends the events of a message, in parallel: one after the other, those of a summary would
-/// outlast this function.
+/// Sends the events of a message. Those of a summary are sent in parallel: one after the other, they would outlast this
+/// function. An alert that was acknowledged and needs somebody again is resolved first, because PagerDuty notifies nobody of
+/// an acknowledged one.
 pub async fn send_events(
     attempt: DeliveryAttempt<'_>,
     key: &str,
     api: &str,
 ) -> Result<(), SendFailure> {
+    if let Outgoing::Single(message) = attempt.message
+        && needs_new_alert(message.incident, attempt.channel)
+    {
+        let end = with_action(build_incident_event(message, key), "resolve");
+        let response = attempt
+            .await_response("enqueue", start_post(api, &[], &end))
+            .await?;
+        attempt.check_status("enqueue", &response)?;
+    }
     let posts: Vec<_> = build_events(attempt.message, key)
         .iter()
         .map(|event| start_post(api, &[], event))
@@ -31,6 +42,19 @@ pub async fn send_events(
         attempt.check_status("enqueue", &response)?;
     }
     Ok(())
+}
+
+/// Reports whether a channel's alert was acknowledged, and the incident got worse or returned since.
+fn needs_new_alert(incident: &Incident, channel: &str) -> bool {
+    let delivery = incident.deliveries.get(channel);
+    incident.resolved_at.is_none()
+        && incident.acknowledged.is_none()
+        && delivery.is_some_and(|delivery| delivery.acknowledged)
+}
+
+/// Returns an event with another action.
+fn with_action(event: Value, action: &str) -> Value {
+    merge_objects(event, json!({"event_action": action}))
 }
 
 /// Returns the events of a message. The incidents that a summary doesn't name share one alert.

@@ -30,7 +30,7 @@ pub fn build_message(message: &Outgoing<'_>) -> Value {
 fn incident_message(message: &IncidentMessage<'_>) -> Value {
     let mut blocks = Vec::new();
     if message.kind == NotificationKind::Acknowledged {
-        let subject = escape_mrkdwn(&message.subject());
+        let subject = escape_mrkdwn(&format!("{}: {}", message.incident.name, message.title()));
         blocks.push(section_block(&format!(":eyes: *{subject}*")));
         blocks.extend(message.describe_duration().map(|text| context_block(&text)));
         return json!({"text": subject, "blocks": blocks});
@@ -180,7 +180,7 @@ fn buttons_block(message: &IncidentMessage<'_>) -> Value {
     let mut buttons: Vec<Value> = message
         .list_offers()
         .into_iter()
-        .map(|offer| offer_button(offer, message.incident))
+        .map(|offer| offer_button(offer, message))
         .collect();
     let links = message.list_links();
     buttons.extend(links.iter().map(|(label, link)| link_button(label, link)));
@@ -196,7 +196,8 @@ fn buttons_block(message: &IncidentMessage<'_>) -> Value {
 /// Builds a button that Slack reports to Lamplighter. One that changes what runs asks first.
 ///
 /// Source: <https://docs.slack.dev/reference/block-kit/block-elements/button-element>
-fn offer_button(offer: Offer, incident: &Incident) -> Value {
+fn offer_button(offer: Offer, message: &IncidentMessage<'_>) -> Value {
+    let incident = message.incident;
     let label = offer.label();
     let question = offer.question(&incident.name);
     let style = match offer {
@@ -206,6 +207,7 @@ fn offer_button(offer: Offer, incident: &Incident) -> Value {
     };
     let value = json!(TargetOffer {
         target: incident.target.clone(),
+        at: message.now,
         offer,
     });
     let button = json!({

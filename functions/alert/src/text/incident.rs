@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::Arn;
 use lamplighter::notify::incident::{Incident, Line};
 use lamplighter::notify::{Offer, Severity, dashboard_link, logs_link};
 use lamplighter_aws::signed_link::LinkSigner;
@@ -35,6 +36,13 @@ pub struct IncidentMessage<'a> {
     pub links: Option<&'a LinkSigner>,
     /// Buttons of Slack reach Lamplighter.
     pub has_buttons: bool,
+}
+
+/// Reports whether a target is of a kind that requests can be about: a service, database, cache or log group.
+fn can_be_silenced(target: &Arn) -> bool {
+    target.ecs_cluster_and_name().is_some()
+        || target.database_kind().is_some()
+        || matches!(target.service(), "elasticache" | "logs")
 }
 
 impl<'a> IncidentMessage<'a> {
@@ -184,7 +192,9 @@ impl<'a> IncidentMessage<'a> {
         let mut offers: Vec<Offer> = acknowledge.into_iter().collect();
         if incident.is_managed {
             offers.extend(incident.offers.iter().cloned());
-            let is_open = incident.was_firing && incident.resolved_at.is_none();
+            let is_open = incident.was_firing
+                && incident.resolved_at.is_none()
+                && can_be_silenced(&incident.target);
             offers
                 .extend((is_open && incident.severity > Severity::Info).then_some(Offer::Silence));
         }

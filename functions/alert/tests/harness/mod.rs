@@ -162,6 +162,7 @@ impl Notifier for People {
             escalates_after: None,
             quiet: Vec::new(),
             shows_acknowledgements: false,
+            has_buttons: false,
         };
         CHANNELS.iter().map(|name| route(name)).collect()
     }

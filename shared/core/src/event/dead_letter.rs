@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::Function;
 use crate::model::Arn;
 
 /// A message of the dead-letter queue.
@@ -40,6 +41,10 @@ impl DeadLetter {
     pub fn find_recipient(&self, stack: &str) -> Result<Recipient, String> {
         let document: Value = serde_json::from_str(&self.body)
             .map_err(|error| format!("its body is not JSON: {error}"))?;
+        // What SQS itself says comes first: the body is that of a sender.
+        if self.attributes.contains_key("DeadLetterQueueSourceArn") {
+            return Ok(Recipient::Notifications(self.body.clone()));
+        }
         let function = document
             .pointer("/requestContext/functionArn")
             .and_then(Value::as_str);
@@ -57,9 +62,6 @@ impl DeadLetter {
                 build_invocation(target, document, stack)
             };
         }
-        if self.attributes.contains_key("DeadLetterQueueSourceArn") {
-            return Ok(Recipient::Notifications(self.body.clone()));
-        }
         Err("nothing says what failed with it".to_owned())
     }
 }
@@ -69,12 +71,32 @@ fn build_invocation(function: &str, payload: Value, stack: &str) -> Result<Recip
     let arn = Arn::new(function);
     let name = arn.resource().strip_prefix("function:").unwrap_or_default();
     let name = name.split(':').next().unwrap_or_default();
-    if arn.service() != "lambda" || !name.starts_with(&format!("{stack}-")) {
-        return Err(format!("{function} is no function of the stack {stack}"));
+    if arn.service() != "lambda" || !is_repeatable(name, stack) {
+        return Err(format!(
+            "{function} is no function of the stack {stack} that takes events again"
+        ));
     }
     let version = arn.resource().len() - "function:".len() - name.len();
     let whole = function.get(..function.len() - version).unwrap_or(function);
     Ok(Recipient::Function(Arn::new(whole), payload))
+}
+
+/// Reports whether a name is that of a function of the stack that takes events: `lamplighter-Deploy-1A2B3C`. The functions that
+/// believe who calls them, or face the internet, are none of them.
+fn is_repeatable(name: &str, stack: &str) -> bool {
+    let name = name
+        .strip_prefix(stack)
+        .and_then(|rest| rest.strip_prefix('-'));
+    let Some((logical_id, _)) = name.and_then(|rest| rest.split_once('-')) else {
+        return false;
+    };
+    let function = Function::ALL
+        .into_iter()
+        .find(|function| function.logical_id() == logical_id);
+    match function {
+        Some(Function::Request | Function::Acknowledge | Function::Interact) | None => false,
+        Some(_) => true,
+    }
 }
 
 #[cfg(test)]
@@ -132,11 +154,16 @@ mod tests {
             Ok(invocation(event.clone()))
         );
         let queue = "arn:aws:sqs:eu-west-1:123456789012:lamplighter-Notifications-1A2B";
-        for attribute in ["TARGET_ARN", "DeadLetterQueueSourceArn"] {
-            let to_queue = letter(&event, &[(attribute, queue)]);
+        // Whatever its sender wrote, a notification stays one.
+        let forged = failed(DEPLOY);
+        for (attribute, body) in [
+            ("TARGET_ARN", &event),
+            ("DeadLetterQueueSourceArn", &forged),
+        ] {
+            let to_queue = letter(body, &[(attribute, queue)]);
             assert_eq!(
                 to_queue.find_recipient("lamplighter"),
-                Ok(Recipient::Notifications(event.to_string()))
+                Ok(Recipient::Notifications(body.to_string()))
             );
         }
     }
@@ -148,6 +175,14 @@ mod tests {
     )]
     #[case::longer_name(
         failed("arn:aws:lambda:eu-west-1:123456789012:function:lamplighterx-Deploy"),
+        "no function of the stack"
+    )]
+    #[case::stack_with_longer_name(
+        failed("arn:aws:lambda:eu-west-1:123456789012:function:lamplighter-prod-Deploy-1A2B"),
+        "no function of the stack"
+    )]
+    #[case::believes_its_caller(
+        failed("arn:aws:lambda:eu-west-1:123456789012:function:lamplighter-Request-1A2B"),
         "no function of the stack"
     )]
     #[case::no_payload(json!({"requestContext": {"functionArn": DEPLOY}}), "left out its payload")]

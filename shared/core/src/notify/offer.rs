@@ -8,6 +8,9 @@ use crate::model::{Arn, Command, Digest};
 /// The time for which the button *Silence 1 h* silences a target.
 const SILENCE: SignedDuration = SignedDuration::from_hours(1);
 
+/// The most characters of a name in a question. Slack refuses a message with a question of more than 300.
+const MAX_NAME_CHARS: usize = 150;
+
 /// Precedes the identifier of each button that Lamplighter handles, in Slack's `action_id`.
 pub const BUTTON_PREFIX: &str = "lamplighter:";
 
@@ -30,6 +33,8 @@ pub enum Offer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetOffer {
     pub target: Arn,
+    /// The time of the offer.
+    pub at: Timestamp,
     pub offer: Offer,
 }
 
@@ -69,6 +74,7 @@ impl Offer {
     /// Returns the question that a reader confirms first, if the offer changes what runs.
     #[must_use]
     pub fn question(&self, name: &str) -> Option<String> {
+        let name: String = name.chars().take(MAX_NAME_CHARS).collect();
         match self {
             Self::Acknowledge(_) | Self::Silence => None,
             Self::Approve(digest) => Some(format!("Deploy {} to {name}?", digest.short_digest())),

@@ -1,4 +1,4 @@
-//! Weekly time windows in a time zone: `lamplighter:schedule`.
+//! Times of the day, weekdays and time zones; windows with other bounds: `lamplighter:schedule`.
 
 use super::reference::SCHEDULE_TAG;
 use jiff::Timestamp;
@@ -6,17 +6,19 @@ use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 
 use super::grammar::{TagError, build_tag_error};
+use super::time_window::TimeWindow;
 
-/// A weekly window with a minimum number of tasks, for a known burst of load.
+/// The most tasks that a window may ask for: more than one ECS service can have.
+const MOST_TASKS: u32 = 5_000;
+
+/// A window with other bounds of the number of tasks, for a known load.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleWindow {
-    pub from: Weekday,
-    pub to: Weekday,
-    pub start: Time,
-    pub end: Time,
-    pub zone: TimeZone,
-    pub min: u32,
-    /// The window as written, without its minimum: `mon-fri 05:00-10:00 Europe/Rome`.
+    window: TimeWindow,
+    /// The bounds within the window; at least one of them is set.
+    pub min: Option<u32>,
+    pub max: Option<u32>,
+    /// The window as written, without its bounds: `mon-fri 05:00-10:00 Europe/Rome`.
     pub text: String,
 }
 
@@ -31,56 +33,44 @@ impl ScheduleWindow {
     }
 
     fn parse_words(value: &str) -> Result<Self, String> {
-        let words: Vec<&str> = value.split_whitespace().collect();
-        let [days, hours, zone, min] = words[..] else {
-            return Err("must consist of days, hours, time zone and min=".to_owned());
-        };
-        let (from, to) = days.split_once('-').unwrap_or((days, days));
-        let (start, end) = parse_hours(hours)?;
+        let (bounds, times): (Vec<&str>, Vec<&str>) = value
+            .split_whitespace()
+            .partition(|word| word.contains('='));
+        let text = times.join(" ");
+        let (mut min, mut max) = (None, None);
+        for bound in bounds {
+            let bound_of = match bound.split_once('=') {
+                Some(("min", count)) => (&mut min, count),
+                Some(("max", count)) => (&mut max, count),
+                _ => return Err(format!("{bound} is neither min= nor max=")),
+            };
+            let count = bound_of.1.parse().ok();
+            let count = count.filter(|count| (1..=MOST_TASKS).contains(count));
+            *bound_of.0 = Some(count.ok_or_else(|| {
+                format!("{bound} is not a number of tasks from 1 to {MOST_TASKS}")
+            })?);
+        }
+        if min.is_none() && max.is_none() {
+            return Err("has neither min= nor max=".to_owned());
+        }
+        if let (Some(min), Some(max)) = (min, max)
+            && min > max
+        {
+            return Err(format!("min={min} is more than max={max}"));
+        }
         Ok(Self {
-            text: format!("{days} {hours} {zone}"),
-            from: parse_weekday(from)?,
-            to: parse_weekday(to)?,
-            start,
-            end,
-            zone: parse_time_zone(zone)?,
-            min: min
-                .strip_prefix("min=")
-                .and_then(|n| n.parse().ok())
-                .ok_or_else(|| format!("{min} is not a minimum such as min=6"))?,
+            window: TimeWindow::parse_text(&text)?,
+            min,
+            max,
+            text,
         })
     }
 
-    /// Reports whether the window is open at `now`, in its own time zone, daylight saving time
-    /// included.
+    /// Reports whether the window is open at `now`, by the clock of its time zone.
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
-        let local = now.to_zoned(self.zone.clone());
-        let from = self.from.to_monday_zero_offset();
-        let to = self.to.to_monday_zero_offset();
-        let today = local.weekday().to_monday_zero_offset();
-        let on_day = if from <= to {
-            (from..=to).contains(&today)
-        } else {
-            today >= from || today <= to
-        };
-        on_day && (self.start..self.end).contains(&local.time())
+        self.window.open_until(now).is_some()
     }
-}
-
-/// Parses a range of hours within one day: `05:00-10:00`.
-fn parse_hours(hours: &str) -> Result<(Time, Time), String> {
-    let (start, end) = hours
-        .split_once('-')
-        .ok_or_else(|| format!("{hours} is not a time range such as 05:00-10:00"))?;
-    let start = parse_time_of_day(start)?;
-    let end = parse_time_of_day(end)?;
-    if start >= end {
-        return Err(format!(
-            "{hours} does not end after it starts; use two windows to cross midnight"
-        ));
-    }
-    Ok((start, end))
 }
 
 pub(super) fn parse_time_of_day(text: &str) -> Result<Time, String> {
@@ -115,14 +105,17 @@ mod tests {
 
     use super::*;
 
+    fn parse(value: &str) -> ScheduleWindow {
+        ScheduleWindow::parse("lamplighter:schedule", value).unwrap()
+    }
+
     #[test]
-    fn a_window_has_days_hours_zone_and_minimum() {
-        let window = ScheduleWindow::parse("lamplighter:schedule", SCHEDULE_TAG.example).unwrap();
-        assert_eq!(
-            (window.from, window.to, window.min),
-            (Weekday::Monday, Weekday::Friday, 6)
-        );
-        assert_eq!(window.zone.iana_name(), Some("Europe/Rome"));
+    fn a_window_has_times_and_bounds() {
+        let window = parse(SCHEDULE_TAG.example);
+        assert_eq!((window.min, window.max), (Some(6), None));
+        assert_eq!(window.text, "mon-fri 05:00-10:00 Europe/Rome");
+        let capped = parse("2026-12-24 - 2026-12-26 max=3 min=2");
+        assert_eq!((capped.min, capped.max), (Some(2), Some(3)));
     }
 
     #[rstest]
@@ -132,36 +125,25 @@ mod tests {
     #[case::saturday("2026-11-21T05:00:00Z", false)]
     #[case::in_summer_an_hour_earlier("2026-07-20T03:00:00Z", true)]
     fn a_window_opens_by_the_local_clock(#[case] now: Timestamp, #[case] open: bool) {
-        let window = ScheduleWindow::parse("lamplighter:schedule", SCHEDULE_TAG.example).unwrap();
-        assert_eq!(window.is_open(now), open);
-    }
-
-    #[test]
-    fn days_may_span_the_weekend() {
-        let window =
-            ScheduleWindow::parse("lamplighter:schedule", "sat-mon 00:00-10:00 UTC min=3").unwrap();
-        let open = [
-            "2026-11-21T03:00:00Z",
-            "2026-11-23T03:00:00Z",
-            "2026-11-24T03:00:00Z",
-        ]
-        .map(|now| window.is_open(now.parse().unwrap()));
-        assert_eq!(open, [true, true, false]);
+        assert_eq!(parse(SCHEDULE_TAG.example).is_open(now), open);
     }
 
     #[rstest]
     #[case(
-        "mon-fri 22:00-04:00 Europe/Rome min=6",
-        "does not end after it starts"
-    )]
-    #[case(
         "mon-fri 05:00-10:00 Europe/Rome floor=6",
-        "floor=6 is not a minimum such as min=6"
+        "floor=6 is neither min= nor max="
+    )]
+    #[case("mon-fri 05:00-10:00 UTC", "has neither min= nor max=")]
+    #[case(
+        "mon-fri 05:00-10:00 UTC min=many",
+        "min=many is not a number of tasks"
     )]
     #[case(
-        "mon-fri 05:00-10:00 min=6",
-        "must consist of days, hours, time zone and min="
+        "mon-fri 05:00-10:00 UTC min=0",
+        "min=0 is not a number of tasks from 1"
     )]
+    #[case("mon-fri 05:00-10:00 UTC min=6 max=2", "min=6 is more than max=2")]
+    #[case("mon-fri min=6", "mon is not a date")]
     fn an_invalid_window_is_rejected(#[case] value: &str, #[case] problem: &str) {
         let error = ScheduleWindow::parse("lamplighter:schedule.2", value).unwrap_err();
         assert!(error.problem.contains(problem), "{error}");

@@ -2,12 +2,13 @@
 
 use rstest::rstest;
 
-use super::freeze::*;
+use super::freeze::frozen_until;
+use super::time_window::TimeWindow;
 
 fn until(values: &[&str], now: &str) -> Option<String> {
-    let freezes: Vec<FreezeWindow> = values
+    let freezes: Vec<TimeWindow> = values
         .iter()
-        .map(|value| FreezeWindow::parse("lamplighter:freeze", value).unwrap())
+        .map(|value| TimeWindow::parse("lamplighter:freeze", value).unwrap())
         .collect();
     frozen_until(&freezes, now.parse().unwrap()).map(|end| end.to_string())
 }
@@ -101,9 +102,9 @@ fn freezes_that_follow_each_other_end_with_the_last() {
 )]
 #[case("2026-12-20 - 2026-12-06", "ends before it begins")]
 #[case("22:00 - 22:00", "begins and ends at the same time")]
-#[case("wkd 22:00 - 23:00", "is none of these")]
+#[case("wkd 22:00 - 23:00", "wkd is not one of mon, tue")]
 fn an_invalid_freeze_is_rejected(#[case] value: &str, #[case] problem: &str) {
-    let error = FreezeWindow::parse("lamplighter:freeze.2", value).unwrap_err();
+    let error = TimeWindow::parse("lamplighter:freeze.2", value).unwrap_err();
     assert!(error.problem.contains(problem), "{error}");
     assert_eq!(error.tag, "lamplighter:freeze.2");
 }

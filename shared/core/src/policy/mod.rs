@@ -24,6 +24,9 @@ mod stack;
 mod tag_selector;
 #[cfg(test)]
 mod tag_tests;
+mod time_window;
+#[cfg(test)]
+mod time_window_tests;
 mod version;
 
 use std::collections::BTreeMap;
@@ -37,7 +40,7 @@ pub use deploy::DeployPolicy;
 pub use deploy_options::{
     BaseRevision, OnInconclusive, RestartOn, Severity as FindingSeverity, Strategy,
 };
-pub use freeze::{FreezeWindow, frozen_until};
+pub use freeze::frozen_until;
 pub use grammar::{TagError, find_closest};
 pub use heal::{HealMode, HealPolicy, OnCrashLoop};
 pub use logs::{ExportRetention, LogsPolicy};
@@ -47,6 +50,7 @@ pub use stack::{
     REQUEST_FUNCTION_VARIABLE, SignedLinks, StackDefaults,
 };
 pub use tag_selector::TagSelector;
+pub use time_window::TimeWindow;
 pub use version::{SemverRange, TagPattern};
 
 use grammar::build_tag_error;
@@ -214,10 +218,10 @@ pub fn list_freezes(tags: &Tags) -> Vec<&str> {
 ///
 /// # Errors
 /// [`TagError`] for the first invalid freeze.
-pub fn parse_freezes(tags: &Tags) -> Result<Vec<FreezeWindow>, TagError> {
+pub fn parse_freezes(tags: &Tags) -> Result<Vec<TimeWindow>, TagError> {
     list_continuations(tags, FREEZE)
         .into_iter()
-        .map(|(key, value)| FreezeWindow::parse(key, value))
+        .map(|(key, value)| TimeWindow::parse(key, value))
         .collect()
 }
 

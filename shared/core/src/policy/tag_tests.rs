@@ -101,7 +101,7 @@ fn a_schedule_has_continuations_and_one_invalid_window_rejects_it() {
     .unwrap();
     assert_eq!(
         windows.iter().map(|window| window.min).collect::<Vec<_>>(),
-        [6, 3]
+        [Some(6), Some(3)]
     );
     let error = parse_schedule(&tags(&[night, ("lamplighter:schedule.3", "daily")])).unwrap_err();
     assert_eq!(error.tag, "lamplighter:schedule.3");

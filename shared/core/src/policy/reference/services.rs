@@ -42,11 +42,11 @@ pub const SCALE_TAG: TagReference = TagReference {
 pub const SCHEDULE_TAG: TagReference = TagReference {
     key: SCHEDULE,
     on: "service",
-    summary: "Runs at least so many tasks in a weekly window. Further windows stand in `lamplighter:schedule.2`, `.3` and so on. Needs `lamplighter:scale`.",
+    summary: "Sets other bounds of the task count in a window: by week, by day, over midnight or once. Further windows stand in `lamplighter:schedule.2`, `.3` and so on. Needs `lamplighter:scale`.",
     example: "mon-fri 05:00-10:00 Europe/Rome min=6",
     words: &[(
         "mon-fri 05:00-10:00 Europe/Rome min=6",
-        "Days, times, time zone (UTC if absent) and the number of tasks.",
+        "Days, times, time zone (UTC if absent), and the least (`min=`) or most (`max=`) tasks.",
     )],
     pairs: &[],
 };
