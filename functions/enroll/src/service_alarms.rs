@@ -60,12 +60,13 @@ fn load_balancer_alarms(
 }
 
 fn requests_alarm(scale: &ScalePolicy, groups: &[TargetGroup]) -> Option<AlarmSpec<'static>> {
+    let rps = scale.rps?;
     Some(AlarmSpec {
         kind: "requests",
-        about: format!("more than {} requests per second and task", scale.rps),
+        about: format!("more than {rps} requests per second and task"),
         measure: measure_groups(groups, "RequestCountPerTarget", Statistic::Sum)?,
         comparison: MORE_THAN,
-        threshold: f64::from(scale.rps) * 60.0,
+        threshold: f64::from(rps) * 60.0,
         minutes: 1,
         period: 1,
         missing: "notBreaching",

@@ -88,8 +88,9 @@ fn requests_graph(name: &str, scale: Option<&ScalePolicy>, pairs: &[BalancerPair
         title: format!("{name}: requests/min per task"),
         metrics: balancer_rows(pairs, "RequestCountPerTarget", "Sum"),
         thresholds: scale
-            .iter()
-            .map(|s| (format!("{} req/s", s.rps), f64::from(s.rps) * 60.0))
+            .and_then(|scale| scale.rps)
+            .map(|rps| (format!("{rps} req/s"), f64::from(rps) * 60.0))
+            .into_iter()
             .collect(),
         max: None,
     }

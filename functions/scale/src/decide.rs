@@ -46,6 +46,8 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     };
     plan.messages.extend(messages::missing_data(&decision));
     plan.messages.extend(messages::load_unknown(&decision));
+    plan.messages
+        .extend(messages::memory_not_lowered(&decision));
     plan.messages.extend(messages::load_measured(&decision));
     plan
 }

@@ -173,6 +173,48 @@ fn an_unknown_load_is_told_at_once_and_until_it_is_measured() {
     assert_eq!(stopped.titles(), Vec::<String>::new(), "`heal` tells that");
 }
 
+/// Memory of the base line or of a leak: what more tasks don't lower asks for no more of them.
+#[test]
+fn memory_that_more_tasks_do_not_lower_adds_none() {
+    let grown = |minutes_ago: i64, now: f64| {
+        let mut given = given()
+            .tag("scale", "min=2 max=20 memory=80")
+            .runs(4)
+            .surge(minutes_ago, 2, 4);
+        if let Some(surge) = &mut given.memory.scaling.surge {
+            surge.memory = Some(88);
+        }
+        given.observed.load.memory = crate::fixtures::flat(now);
+        given
+    };
+    assert_eq!(
+        grown(5, 95.0).count(),
+        Some(5),
+        "the new tasks share no load yet"
+    );
+    assert_eq!(grown(6, 95.0).count(), None);
+    assert_eq!(
+        grown(6, 95.0).titles(),
+        ["memory stays at 95 % with 2 → 4 tasks - not scaled by it"]
+    );
+    assert_eq!(
+        grown(6, 95.0).requests(61.0).count(),
+        Some(7),
+        "requests still count"
+    );
+    assert_eq!(grown(20, 95.0).count(), None, "and nothing is taken away");
+    let lowered = grown(20, 60.0);
+    assert_eq!(lowered.count(), Some(3), "{}", lowered.decided().reason);
+}
+
+#[test]
+fn requests_can_be_left_out() {
+    let by_cpu = given().tag("scale", "min=2 max=8 rps=off").runs(4);
+    assert_eq!(by_cpu.requests(75.0).cpu(70.0).count(), None);
+    let by_cpu = given().tag("scale", "min=2 max=8 rps=off").runs(4);
+    assert_eq!(by_cpu.requests(5.0).cpu(95.0).count(), Some(5));
+}
+
 /// Two tasks at 100 % became four a minute and a half ago, and the four are at 100 % as well.
 #[test]
 fn utilizations_are_compared_and_not_tasks() {

@@ -126,6 +126,7 @@ impl Given {
             count,
             at: since,
             task_seconds: 0,
+            memory: None,
         });
         self
     }

@@ -111,6 +111,30 @@ pub fn max_tasks_reached(decision: &Decision<'_>, max: u32, need: &Need) -> Opti
     )
 }
 
+/// Builds the warning that memory asks for more tasks and more tasks don't lower it.
+pub fn memory_not_lowered(decision: &Decision<'_>) -> Option<Message> {
+    let memory = decision.demand.base_memory?;
+    let surge = decision.state.scaling.surge?;
+    let target = decision.scale.memory?;
+    let ((tasks_before, before), (tasks, percent)) = (memory.before, memory.now);
+    if percent < target {
+        return None;
+    }
+    Some(
+        Message::warning(format!(
+            "memory stays at {percent} % with {tasks_before} → {tasks} tasks - not scaled by it"
+        ))
+        .action("Lamplighter adds no task because of memory. CPU and requests still count.")
+        .why(format!(
+            "It was {before} % before these tasks. If load were its cause, they would have lowered it."
+        ))
+        .next(format!(
+            "Give the tasks more memory, look for a leak, or remove memory= from the tag {SCALE}."
+        ))
+        .deduplicated_by(format!("base-memory:{}", surge.since)),
+    )
+}
+
 /// The key of the warning that the load is unknown.
 pub const LOAD_UNKNOWN: &str = "load-unknown";
 

@@ -1,10 +1,11 @@
 //! Every message of `scale`, as people read it. A change of a text is a change of its snapshot.
 
 use lamplighter::Plan;
+use lamplighter::model::Load;
 use lamplighter::notify::Message;
 use serde_json::json;
 
-use crate::fixtures::{Given, flat, given};
+use crate::fixtures::{Given, NOW, flat, given};
 use crate::messages;
 
 fn render_all(messages: &[Message]) -> String {
@@ -52,6 +53,31 @@ fn without_data() -> Given {
     given
 }
 
+fn without_any_data() -> Given {
+    let mut given = given().runs(4);
+    given.observed.load = Load::default();
+    given
+}
+
+fn measured_again() -> Given {
+    let mut given = given();
+    let told = (messages::LOAD_UNKNOWN.to_owned(), NOW);
+    given.memory.notified.extend([told]);
+    given
+}
+
+fn memory_base_line() -> Given {
+    let mut given = given()
+        .tag("scale", "min=2 max=20 memory=80")
+        .runs(4)
+        .surge(10, 2, 4);
+    if let Some(surge) = &mut given.memory.scaling.surge {
+        surge.memory = Some(88);
+    }
+    given.observed.load.memory = flat(87.0);
+    given
+}
+
 #[test]
 fn every_message() {
     let plans = vec![
@@ -60,6 +86,13 @@ fn every_message() {
         given().runs(4).surge(40, 2, 4),
         given().runs(9),
         without_data(),
+        without_any_data(),
+        measured_again(),
+        memory_base_line(),
+        given()
+            .runs(8)
+            .requests(75.0)
+            .tag("schedule", "sat 02:00-05:00 UTC max=3"),
         given().requests(37.2).auto_scaled(2, 8),
         given().requests(137.2).auto_scaled(8, 8).runs(8),
         suspended(),

@@ -247,6 +247,7 @@ mod tests {
             from,
             to,
             base: 2,
+            memory: None,
         }));
         assert_eq!(
             veto_text(

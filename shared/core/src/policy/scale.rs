@@ -13,8 +13,8 @@ const TASKS_PER_SERVICE: u32 = 5_000;
 pub struct ScalePolicy {
     pub min: u32,
     pub max: u32,
-    /// Requests per second that one task serves.
-    pub rps: u32,
+    /// Requests per second that one task serves; `None` ignores requests.
+    pub rps: Option<u32>,
     /// Target for average CPU utilization, in percent.
     pub cpu: u32,
     /// Target for average memory utilization, in percent; `None` ignores memory.
@@ -73,9 +73,7 @@ impl ScalePolicy {
         Ok(Self {
             min,
             max,
-            rps: pairs
-                .parse_number("rps", 1..=1_000_000)?
-                .unwrap_or(defaults.rps),
+            rps: parse_rps(&pairs, defaults.rps)?,
             cpu: pairs
                 .parse_number("cpu", 1..=100)?
                 .unwrap_or(defaults.cpu_peak),
@@ -83,6 +81,15 @@ impl ScalePolicy {
             autoscaling,
         })
     }
+}
+
+/// Parses the requests per second that one task serves; `off` ignores requests.
+fn parse_rps(pairs: &TagPairs<'_>, default: u32) -> Result<Option<u32>, TagError> {
+    if pairs.get("rps") == Some("off") {
+        return Ok(None);
+    }
+    let rps = pairs.parse_number("rps", 1..=1_000_000)?;
+    Ok(Some(rps.unwrap_or(default)))
 }
 
 #[cfg(test)]
@@ -100,7 +107,7 @@ mod tests {
             ScalePolicy {
                 min: 1,
                 max: 8,
-                rps: 10,
+                rps: Some(10),
                 cpu: 80,
                 memory: None,
                 autoscaling

@@ -14,9 +14,9 @@ pub const SCALE_TAG: TagReference = TagReference {
         pair("max", "1 to 5000", "", "The most tasks. Required."),
         pair(
             "rps",
-            "1 to 1000000",
+            "1 to 1000000, off",
             "`RequestsPerSecond`",
-            "Requests per second that one task serves.",
+            "Requests per second that one task serves; `off` leaves scaling to CPU and memory.",
         ),
         pair(
             "cpu",
