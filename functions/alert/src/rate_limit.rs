@@ -202,10 +202,19 @@ pub fn due_notifications(
             due_kind(incident, &route.channel, route.interval, now)
                 .or_else(|| route.due_acknowledgement(incident))
         };
+        // Whoever is paged hears who works on it, also if other news are held back.
+        let is_held = |kind: NotificationKind| {
+            suppression_reason(incident, state, now).is_some()
+                || route.keeps_quiet(incident, kind, now)
+        };
+        let acknowledged = route.due_acknowledgement(incident);
+        let kind = match kind {
+            Some(kind) if acknowledged.is_some() && is_held(kind) => acknowledged,
+            kind => kind,
+        };
         let Some(kind) = kind else {
             continue;
         };
-        // Whoever is paged hears who works on it, silenced or not.
         let is_acknowledgement = kind == NotificationKind::Acknowledged;
         if is_acknowledgement || suppression_reason(incident, state, now).is_none() {
             due.push((id, incident, kind));

@@ -11,7 +11,7 @@ use alert::dispatcher::mark_pending;
 use alert::expiry::{expire_conditions, list_expired_incidents};
 use alert::grouping::ingest_notification;
 use alert::notification::{NotificationKind, due_kind, mark_notified};
-use alert::rate_limit::{Delivery, Route, plan_deliveries, record_delivery};
+use alert::rate_limit::{Delivery, Route, due_notifications, plan_deliveries, record_delivery};
 use alert::suppression::suppression_reason;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Function;
@@ -414,6 +414,88 @@ fn a_silence_holds_back_what_comes_after_a_resolution() {
     ingest_notification(&mut quiet, &silenced(news(10)));
     let incident = only(&mut quiet).clone();
     assert!(suppression_reason(&incident, &quiet, at(11)).is_some());
+}
+
+fn acknowledge(desk: &mut DispatcherState) {
+    let token = only(desk).occurrence_token();
+    let message = Message::acknowledgement(&token, "alice in Slack");
+    ingest_notification(
+        desk,
+        &notice(Function::Interact, service("web"), 1, message),
+    );
+}
+
+/// A channel that shows who works on an incident, such as a thread in Slack.
+fn thread() -> Route {
+    Route {
+        shows_acknowledgements: true,
+        messages_per_minute: 2,
+        ..mail()
+    }
+}
+
+/// Threads and alerts show who acknowledged, once, silenced or not; other channels don't.
+#[test]
+fn an_acknowledgement_is_shown_once_where_it_is_seen() {
+    let mut desk = desk(&[crash(0)]);
+    let id = only(&mut desk).id();
+    acknowledge(&mut desk);
+    let due = |desk: &DispatcherState, route: &Route| due_notifications(desk, route, at(2));
+    assert_eq!(
+        due(&desk, &thread()),
+        [(id.clone(), NotificationKind::Firing)],
+        "the alert comes first"
+    );
+    tell(only(&mut desk), 1);
+    let shown = [(id, NotificationKind::Acknowledged)];
+    assert_eq!(due(&desk, &thread()), shown);
+    assert_eq!(due(&desk, &mail()), []);
+    let target = only(&mut desk).target.clone();
+    desk.silences.insert(target, (at(1), Some(at(60))));
+    assert_eq!(due(&desk, &thread()), shown);
+    mark_notified(
+        only(&mut desk),
+        MAIL,
+        NotificationKind::Acknowledged,
+        None,
+        at(2),
+    );
+    assert_eq!(due(&desk, &thread()), []);
+    assert_eq!(now_due(only(&mut desk), 1_000), None, "no reminders");
+}
+
+/// An acknowledgement displaces no alert, and a summary could not say whose it is.
+#[test]
+fn acknowledgements_wait_for_alerts_and_are_in_no_summary() {
+    let mut desk = desk(&[crash(0)]);
+    let id = only(&mut desk).id();
+    tell(only(&mut desk), 0);
+    acknowledge(&mut desk);
+    for name in ["a", "b", "c"] {
+        ingest_notification(&mut desk, &crash_of(name));
+    }
+    let planned = plan_deliveries(&desk, &thread(), at(2));
+    let is_acknowledgement = |delivery: &Delivery| match delivery {
+        Delivery::Single(one, _) => *one == id,
+        Delivery::Summary(all) => all.iter().any(|(one, _)| *one == id),
+    };
+    assert_eq!(planned.len(), 2, "{planned:?}");
+    assert!(!planned.iter().any(is_acknowledgement), "{planned:?}");
+}
+
+/// Who acknowledged a warning has not acknowledged what it became.
+#[test]
+fn an_incident_that_gets_worse_is_unacknowledged() {
+    let mut desk = desk(&[crash(0)]);
+    tell(only(&mut desk), 0);
+    acknowledge(&mut desk);
+    ingest_notification(&mut desk, &called(10));
+    assert_eq!(only(&mut desk).acknowledged, None);
+    assert_eq!(tell(only(&mut desk), 10), Some(NotificationKind::Updated));
+    assert_eq!(
+        now_due(only(&mut desk), 10 + 240),
+        Some(NotificationKind::Reminder)
+    );
 }
 
 /// Whoever acknowledged the first firing knows nothing of the second.

@@ -59,7 +59,7 @@ pub struct Answer {
 impl Answer {
     /// Accepts a call. Slack shows nothing for an empty text.
     #[must_use]
-    pub const fn accepted() -> Self {
+    pub const fn accept() -> Self {
         Self {
             status: 200,
             text: String::new(),
@@ -67,7 +67,7 @@ impl Answer {
     }
 
     #[must_use]
-    pub fn refused(status: u16, text: impl Into<String>) -> Self {
+    pub fn refuse(status: u16, text: impl Into<String>) -> Self {
         Self {
             status,
             text: text.into(),

@@ -97,11 +97,11 @@ impl Interact {
             Ok(settings) => match call.path {
                 SLACK_PATH => self.handle_slack(&call, &settings).await,
                 PAGER_DUTY_PATH => self.handle_pager_duty(&call, &settings).await,
-                other => Answer::refused(404, format!("no such path: {other}")),
+                other => Answer::refuse(404, format!("no such path: {other}")),
             },
             Err(problem) => {
                 tracing::error!(problem, "the secret of InteractionsSecret can't be used");
-                Answer::refused(
+                Answer::refuse(
                     503,
                     "the secret of InteractionsSecret can't be used; see the log",
                 )
@@ -130,20 +130,20 @@ impl Interact {
 
     async fn handle_pager_duty(&self, call: &Call<'_>, settings: &Settings) -> Answer {
         if !pager_duty::is_from_pager_duty(call, &settings.pagerduty_signing_secrets) {
-            return Answer::refused(401, "not signed by PagerDuty with a known secret");
+            return Answer::refuse(401, "not signed by PagerDuty with a known secret");
         }
         let Some(acknowledgement) = pager_duty::parse_acknowledgement(&call.body) else {
-            return Answer::accepted();
+            return Answer::accept();
         };
         match self
             .acknowledge_incident(&acknowledgement.incident, &acknowledgement.by)
             .await
         {
-            Ok(()) => Answer::accepted(),
+            Ok(()) => Answer::accept(),
             Err(error) => {
                 tracing::error!(error = %error, "an acknowledgement was not queued");
                 // PagerDuty repeats what was not accepted.
-                Answer::refused(503, "try again")
+                Answer::refuse(503, "try again")
             }
         }
     }

@@ -25,14 +25,14 @@ impl Interact {
     pub(crate) async fn handle_slack(&self, call: &Call<'_>, settings: &Settings) -> Answer {
         let now = (self.clock)();
         if !is_from_slack(call, &settings.slack_signing_secret, now) {
-            return Answer::refused(401, "not signed by Slack within the last five minutes");
+            return Answer::refuse(401, "not signed by Slack within the last five minutes");
         }
         let Some(press) = parse_press(&call.body) else {
-            return Answer::accepted();
+            return Answer::accept();
         };
         let outcome = self.handle_press(&press, settings, now).await;
         send_answer(&press, outcome).await;
-        Answer::accepted()
+        Answer::accept()
     }
 
     async fn handle_press(&self, press: &Press, settings: &Settings, now: Timestamp) -> Outcome {

@@ -113,7 +113,7 @@ fn plan_redrive(observed: &Observed, request: Request, paused: Option<&Request>)
             "the dead-letter queue is empty, as far as SQS knows; it counts a minute late",
         );
     }
-    let message = messages::redriven(&request, observed.dead_letters);
+    let message = messages::redrive_message(&request, observed.dead_letters);
     let reason = format!(
         "about {} are sent again, at most 100: {}",
         pluralize(

@@ -62,7 +62,7 @@ fn silence_message(request: &Request, what: &str) -> Message {
 }
 
 /// Builds the message about dead letters that are sent again.
-pub fn redriven(request: &Request, count: u64) -> Message {
+pub fn redrive_message(request: &Request, count: u64) -> Message {
     let letters = pluralize(usize::try_from(count).unwrap_or_default(), "dead letter");
     Message::info(format!("about {letters} sent again by {}", request.caller_name()))
         .action("Lamplighter invokes the functions that failed with them once more, for at most 100 of them. The journal has the exact numbers.")

@@ -35,6 +35,7 @@ fn every_message() {
         messages::paused(&target),
         messages::paused(&application),
         messages::paused(&everything),
+        messages::redrive_message(&everything, 3),
         messages::resumed(&resume, Some(&everything), later),
         messages::pause_ended(&target, &[]).unwrap(),
         messages::pause_ended(&everything, &[&application]).unwrap(),

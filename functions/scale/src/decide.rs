@@ -27,10 +27,16 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         return Plan::notify(messages::daemon_service());
     }
     let Some(scale) = &context.policy.scale else {
-        return plan_unscaled(context, service, observed);
+        let mut plan = plan_unscaled(context, service, observed);
+        plan.messages
+            .extend(messages::no_longer_scaled(context.state));
+        return plan;
     };
     if service.desired_count == 0 {
-        return Plan::nothing("the desired count is 0, which Lamplighter does not change");
+        let mut plan = Plan::nothing("the desired count is 0, which Lamplighter does not change");
+        plan.messages
+            .extend(messages::no_longer_scaled(context.state));
+        return plan;
     }
     let decision = Decision {
         service,
@@ -46,8 +52,6 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     };
     plan.messages.extend(messages::missing_data(&decision));
     plan.messages.extend(messages::load_unknown(&decision));
-    plan.messages
-        .extend(messages::memory_not_lowered(&decision));
     plan.messages.extend(messages::load_measured(&decision));
     plan
 }

@@ -55,7 +55,7 @@ impl<'a> Bounds<'a> {
             min: asked.unwrap_or(scale.min).min(max),
             max,
             min_window,
-            max_window: max_window.filter(|window| window.max == Some(max)),
+            max_window,
         }
     }
 }

@@ -25,10 +25,6 @@ const REQUEST_LAG: SignedDuration = SignedDuration::from_mins(2);
 const MIN_DATA_MINUTES: usize = 10;
 /// Consecutive minutes that must agree before a need within the tolerance counts.
 const SUSTAINED_MINUTES: usize = 3;
-/// The time after which the tasks of a surge share the load: start, and CloudWatch's delay.
-const SHARING_TIME: SignedDuration = SignedDuration::from_mins(6);
-/// The tasks before a surge, as a share of those of now, from which their memory can be compared.
-const LEAST_SHARE: f64 = 0.67;
 /// Difference between the extrapolated and the measured rate below which messages show no rise,
 /// because both print as the same value.
 const PRINTED_PRECISION: f64 = 0.05;
@@ -67,10 +63,6 @@ pub struct Demand {
     /// Need that each of the last three minutes reached, of the metric that needs the most;
     /// `None` without fresh data.
     pub sustained: Option<Need>,
-    /// The newest memory utilization, in percent, if the service is scaled by it.
-    pub memory: Option<u32>,
-    /// That more tasks did not lower the memory utilization, so that it asks for no more.
-    pub base_memory: Option<BaseMemory>,
     /// The newest minute with a value of any metric.
     pub newest: Option<Timestamp>,
     /// Largest need of the last 15 minutes, or the missing data if it can't be computed.
@@ -85,47 +77,12 @@ pub struct MissingData {
     pub minutes: usize,
 }
 
-/// Memory that the tasks need whatever the load: more tasks didn't lower the utilization.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BaseMemory {
-    /// The number of tasks and the utilization in percent, before the surge and now.
-    pub before: (u32, u32),
-    pub now: (u32, u32),
-}
-
-impl BaseMemory {
-    /// Compares the utilization before a surge with that of now, once the tasks of the surge had time to share the load.
-    /// Load that is shared by half as many tasks again falls to two thirds; less than half of that fall is none.
-    fn find(memory: Minute, state: &TargetState, now: Timestamp) -> Option<Self> {
-        let surge = state.scaling.surge?;
-        let before = surge.memory?;
-        let shares = f64::from(surge.base) / memory.running.max(1.0);
-        let is_shared = shares <= LEAST_SHARE && now.duration_since(surge.since) >= SHARING_TIME;
-        let fall = f64::from(before) - memory.value;
-        let expected_fall = f64::from(before) * (1.0 - shares);
-        (is_shared && fall < expected_fall / 2.0).then_some(Self {
-            before: (surge.base, before),
-            now: (round_up_tasks(memory.running), round_percent(memory.value)),
-        })
-    }
-}
-
 impl Need {
     /// Returns the need, rounded up to whole tasks.
     #[must_use]
     pub fn required_tasks(&self) -> u32 {
         round_up_tasks(self.tasks)
     }
-}
-
-/// Rounds a utilization to whole percent.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "clamped to what fits"
-)]
-fn round_percent(percent: f64) -> u32 {
-    percent.round().clamp(0.0, f64::from(u32::MAX)) as u32
 }
 
 /// Rounds a need up to whole tasks. Ignores an excess of up to 1e-9 over a whole number, which is
@@ -155,22 +112,9 @@ impl Demand {
             state,
         };
         let signals = build_signals(scale, load, &history);
-        let memory = signals
-            .iter()
-            .find(|signal| signal.metric == Metric::Memory)
-            .and_then(|signal| signal.smoothed.last_key_value())
-            .map(|(_, minute)| *minute);
-        let base_memory = memory.and_then(|memory| BaseMemory::find(memory, state, now));
-        // It still counts for the peak: a count that it once asked for is kept.
-        let growing: Vec<&Signal> = signals
-            .iter()
-            .filter(|signal| base_memory.is_none() || signal.metric != Metric::Memory)
-            .collect();
         Self {
-            now: largest_need(&growing, 1, now),
-            sustained: largest_need(&growing, SUSTAINED_MINUTES, now),
-            memory: memory.map(|memory| round_percent(memory.value)),
-            base_memory,
+            now: largest_need(&signals, 1, now),
+            sustained: largest_need(&signals, SUSTAINED_MINUTES, now),
             newest: signals
                 .iter()
                 .filter_map(|signal| signal.needed.last_key_value())
@@ -210,7 +154,7 @@ fn fill_gaps(requests: &Series, cpu: &Series) -> Series {
 
 /// Returns the need of the metric that needs the most tasks. A metric without fresh data is left
 /// out: those that are measured still count for scaling out.
-fn largest_need(signals: &[&Signal], minutes: usize, now: Timestamp) -> Option<Need> {
+fn largest_need(signals: &[Signal], minutes: usize, now: Timestamp) -> Option<Need> {
     signals
         .iter()
         .filter_map(|signal| sustained_need(signal, minutes, now))

@@ -88,7 +88,6 @@ fn set_desired_count(decision: &Decision<'_>, to: u32, reason: String) -> Plan {
         from,
         to,
         base,
-        memory: decision.demand.memory,
     }));
     let message = messages::count_changed(decision, to, &reason);
     Plan::single_step(action, reason, message)

@@ -126,7 +126,6 @@ impl Given {
             count,
             at: since,
             task_seconds: 0,
-            memory: None,
         });
         self
     }

@@ -115,18 +115,19 @@ impl Operation for Scale {
 
     fn needs_requeue(context: TargetContext<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
         let scale = context.policy.scale.as_ref();
-        let is_grown =
-            observed.scalable.is_none() && scale.is_some_and(|scale| is_above_min(scale, observed));
+        let is_grown = observed.scalable.is_none()
+            && scale.is_some_and(|scale| differs_from_min(scale, observed));
         let is_unknown = context.state.was_notified(messages::LOAD_UNKNOWN);
         !plan.is_empty() || is_grown || is_unknown || context.state.scaling.raised.is_some()
     }
 }
 
-/// Reports whether the service has more tasks than its minimum, and so may scale in later.
-fn is_above_min(scale: &ScalePolicy, observed: &Observed) -> bool {
+/// Reports whether the service runs another number of tasks than its minimum: it may scale in later, or a window ends that
+/// has a lower maximum.
+fn differs_from_min(scale: &ScalePolicy, observed: &Observed) -> bool {
     observed
         .desired_count()
-        .is_some_and(|desired| desired > scale.min)
+        .is_some_and(|desired| desired != scale.min && desired != 0)
 }
 
 impl<C: Reads, L: Ledger> Observe<C, L> for Scale {

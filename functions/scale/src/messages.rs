@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, ScalableTarget};
 use lamplighter::notify::Message;
 use lamplighter::policy::{SCALE, SCHEDULE};
+use lamplighter::state::TargetState;
 
 use crate::decision::Decision;
 use crate::demand::Need;
@@ -111,30 +112,6 @@ pub fn max_tasks_reached(decision: &Decision<'_>, max: u32, need: &Need) -> Opti
     )
 }
 
-/// Builds the warning that memory asks for more tasks and more tasks don't lower it.
-pub fn memory_not_lowered(decision: &Decision<'_>) -> Option<Message> {
-    let memory = decision.demand.base_memory?;
-    let surge = decision.state.scaling.surge?;
-    let target = decision.scale.memory?;
-    let ((tasks_before, before), (tasks, percent)) = (memory.before, memory.now);
-    if percent < target {
-        return None;
-    }
-    Some(
-        Message::warning(format!(
-            "memory stays at {percent} % with {tasks_before} → {tasks} tasks - not scaled by it"
-        ))
-        .action("Lamplighter adds no task because of memory. CPU and requests still count.")
-        .why(format!(
-            "It was {before} % before these tasks. If load were its cause, they would have lowered it."
-        ))
-        .next(format!(
-            "Give the tasks more memory, look for a leak, or remove memory= from the tag {SCALE}."
-        ))
-        .deduplicated_by(format!("base-memory:{}", surge.since)),
-    )
-}
-
 /// The key of the warning that the load is unknown.
 pub const LOAD_UNKNOWN: &str = "load-unknown";
 
@@ -151,6 +128,15 @@ pub fn load_measured(decision: &Decision<'_>) -> Option<Message> {
     Some(message.resolves(LOAD_UNKNOWN))
 }
 
+/// Builds the message that the load need not be known any more; `None` if nothing was said about it.
+pub fn no_longer_scaled(state: &TargetState) -> Option<Message> {
+    let message = Message::info("load no longer measured - not scaled now")
+        .why("The service has no tag for scaling, or a desired count of 0.")
+        .next("Nothing to do.");
+    let was_told = state.was_notified(LOAD_UNKNOWN);
+    was_told.then(|| message.resolves(LOAD_UNKNOWN))
+}
+
 /// Builds the warning that CloudWatch has had no value of any metric for minutes: whatever the load is, nothing follows it.
 pub fn load_unknown(decision: &Decision<'_>) -> Option<Message> {
     // Tasks that don't run have no metrics; `heal` reports them.
@@ -158,12 +144,14 @@ pub fn load_unknown(decision: &Decision<'_>) -> Option<Message> {
     if decision.demand.now.is_some() || !is_running || !is_data_due(decision) {
         return None;
     }
-    let age = decision.demand.newest.map_or_else(
+    // Tasks that just started have no metrics yet.
+    let newest = decision.demand.newest;
+    if newest.is_none() && !decision.state.was_notified(LOAD_UNKNOWN) {
+        return None;
+    }
+    let age = newest.map_or_else(
         || format!("in the last {} min", HISTORY.as_mins()),
-        |newest| {
-            let age = format_duration(newest, decision.now);
-            format!("for {age}")
-        },
+        |newest| format!("for {}", format_duration(newest, decision.now)),
     );
     Some(
         Message::warning(format!(
@@ -183,8 +171,10 @@ pub fn load_unknown(decision: &Decision<'_>) -> Option<Message> {
 /// Builds the warning that a metric is missing, or too sparse for scaling in after a surge.
 pub fn missing_data(decision: &Decision<'_>) -> Option<Message> {
     let missing = decision.demand.peak.as_ref().err()?;
-    // Without any metric, the load is unknown, and that is another message.
-    decision.demand.now.as_ref()?;
+    // Without any fresh metric, the load is unknown, and that is another message.
+    if decision.demand.now.is_none() && decision.demand.newest.is_some() {
+        return None;
+    }
     if !is_data_due(decision) || (missing.minutes > 0 && !is_surge_stuck(decision)) {
         return None;
     }

@@ -66,18 +66,6 @@ fn measured_again() -> Given {
     given
 }
 
-fn memory_base_line() -> Given {
-    let mut given = given()
-        .tag("scale", "min=2 max=20 memory=80")
-        .runs(4)
-        .surge(10, 2, 4);
-    if let Some(surge) = &mut given.memory.scaling.surge {
-        surge.memory = Some(88);
-    }
-    given.observed.load.memory = flat(87.0);
-    given
-}
-
 #[test]
 fn every_message() {
     let plans = vec![
@@ -88,7 +76,6 @@ fn every_message() {
         without_data(),
         without_any_data(),
         measured_again(),
-        memory_base_line(),
         given()
             .runs(8)
             .requests(75.0)

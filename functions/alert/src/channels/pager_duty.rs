@@ -7,7 +7,6 @@ use lamplighter::notify::Severity;
 use lamplighter::notify::incident::Incident;
 use serde_json::{Value, json};
 
-use super::json::merge_objects;
 use super::request::{DeliveryAttempt, SendFailure, start_post};
 use crate::notification::{NotificationKind, was_notified};
 use crate::notifier::Outgoing;
@@ -24,14 +23,12 @@ pub async fn send_events(
     key: &str,
     api: &str,
 ) -> Result<(), SendFailure> {
-    if let Outgoing::Single(message) = attempt.message
-        && needs_new_alert(message.incident, attempt.channel)
-    {
-        let end = with_action(build_incident_event(message, key), "resolve");
-        let response = attempt
-            .await_response("enqueue", start_post(api, &[], &end))
-            .await?;
-        attempt.check_status("enqueue", &response)?;
+    for incident in list_incidents(attempt.message) {
+        if needs_new_alert(incident, attempt.channel) {
+            let end = build_end_event(incident, key);
+            let response = attempt.await_response("enqueue", start_post(api, &[], &end));
+            attempt.check_status("enqueue", &response.await?)?;
+        }
     }
     let posts: Vec<_> = build_events(attempt.message, key)
         .iter()
@@ -45,16 +42,31 @@ pub async fn send_events(
 }
 
 /// Reports whether a channel's alert was acknowledged, and the incident got worse or returned since.
-fn needs_new_alert(incident: &Incident, channel: &str) -> bool {
+pub fn needs_new_alert(incident: &Incident, channel: &str) -> bool {
     let delivery = incident.deliveries.get(channel);
     incident.resolved_at.is_none()
         && incident.acknowledged.is_none()
         && delivery.is_some_and(|delivery| delivery.acknowledged)
 }
 
-/// Returns an event with another action.
-fn with_action(event: Value, action: &str) -> Value {
-    merge_objects(event, json!({"event_action": action}))
+/// Returns the event that ends an alert, whatever its incident is.
+fn build_end_event(incident: &Incident, key: &str) -> Value {
+    json!({
+        "routing_key": key,
+        "event_action": "resolve",
+        "dedup_key": incident.occurrence_token(),
+    })
+}
+
+/// Lists the incidents that a message is about.
+fn list_incidents<'a>(message: &Outgoing<'a>) -> Vec<&'a Incident> {
+    match message {
+        Outgoing::Single(message) => vec![message.incident],
+        Outgoing::Summary(summary) => {
+            let incidents = summary.incidents.iter();
+            incidents.map(|(incident, _)| *incident).collect()
+        }
+    }
 }
 
 /// Returns the events of a message. The incidents that a summary doesn't name share one alert.

@@ -65,3 +65,22 @@ fn a_summary_resolves_every_alert() {
     assert_eq!(resolved.count(), COUNT);
     assert_eq!(events.len(), COUNT, "an alert was opened at the recovery");
 }
+
+/// PagerDuty notifies nobody of an acknowledged alert, whatever becomes of it.
+#[test]
+fn an_acknowledged_alert_that_gets_worse_is_opened_again_once() {
+    let mut state = DispatcherState::default();
+    let warning = Message::warning("1/3 tasks running").fires_until_resolved("down");
+    ingest_notification(&mut state, &notification(0, 0, warning));
+    let incident = state.incidents.values_mut().next().unwrap();
+    mark_notified(incident, "pager", NotificationKind::Firing, None, NOW);
+    incident.acknowledged = Some("acknowledged by alice".to_owned());
+    mark_notified(incident, "pager", NotificationKind::Acknowledged, None, NOW);
+    assert!(!pager_duty::needs_new_alert(incident, "pager"));
+    let critical = Message::critical("0/3 tasks running").fires_until_resolved("down:all");
+    ingest_notification(&mut state, &notification(0, 5, critical));
+    let incident = state.incidents.values_mut().next().unwrap();
+    assert!(pager_duty::needs_new_alert(incident, "pager"));
+    mark_notified(incident, "pager", NotificationKind::Updated, None, NOW);
+    assert!(!pager_duty::needs_new_alert(incident, "pager"));
+}

@@ -247,7 +247,6 @@ mod tests {
             from,
             to,
             base: 2,
-            memory: None,
         }));
         assert_eq!(
             veto_text(

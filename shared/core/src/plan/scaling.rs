@@ -20,9 +20,6 @@ pub struct SetDesiredCount {
     pub to: u32,
     /// The count without extra load. A count above it is a surge.
     pub base: u32,
-    /// The memory utilization before, in percent, if the service is scaled by it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory: Option<u32>,
 }
 
 /// Sets the minimum capacity of a service in Application Auto Scaling. AWS raises the desired

@@ -232,7 +232,6 @@ fn scaling_and_monitoring_actions() -> Vec<Action> {
             from: 2,
             to: 4,
             base: 2,
-            memory: None,
         })),
         Action::Scaling(ScalingAction::SetMinCapacity(SetMinCapacity {
             service: Arn::new(SERVICE),

@@ -20,6 +20,7 @@ mod heal;
 mod logs;
 pub mod reference;
 mod scale;
+mod schedule;
 mod stack;
 mod tag_selector;
 #[cfg(test)]
@@ -35,7 +36,6 @@ use jiff::Timestamp;
 
 pub use backup::{BackupPolicy, DrillSchedule, Retention, Slots};
 pub use check::check_tags;
-pub use clock::ScheduleWindow;
 pub use deploy::DeployPolicy;
 pub use deploy_options::{
     BaseRevision, OnInconclusive, RestartOn, Severity as FindingSeverity, Strategy,
@@ -45,6 +45,7 @@ pub use grammar::{TagError, find_closest};
 pub use heal::{HealMode, HealPolicy, OnCrashLoop};
 pub use logs::{ExportRetention, LogsPolicy};
 pub use scale::{Autoscaling, ScalePolicy};
+pub use schedule::ScheduleWindow;
 pub use stack::{
     DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, LifecycleHook, Mode,
     REQUEST_FUNCTION_VARIABLE, SignedLinks, StackDefaults,

@@ -37,6 +37,8 @@ const END_OF_DAY: &str = "24:00";
 /// The days of a week.
 const DAYS: usize = 7;
 const DAYS_PER_WEEK: i64 = 7;
+/// No clock goes back by more.
+const REPEATED_HOURS: i64 = 3;
 impl TimeWindow {
     /// Parses the value of a tag with this key.
     ///
@@ -81,10 +83,16 @@ impl Window {
     /// midnight, and of this week.
     fn list_occurrences(&self, at: DateTime) -> Vec<(DateTime, DateTime)> {
         match self {
-            Self::Weekly { start, end } => find_latest_before(at, *start)
-                .and_then(|start| Some((start, find_first_after(start, *end)?)))
-                .into_iter()
-                .collect(),
+            Self::Weekly { start, end } => {
+                // Where the clock repeats an hour, the window may have opened at a time that is still to come.
+                let ahead = at.checked_add(REPEATED_HOURS.hours()).unwrap_or(at);
+                let starts = [at, ahead].map(|at| find_latest_before(at, *start));
+                starts
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|start| Some((start, find_first_after(start, *end)?)))
+                    .collect()
+            }
             Self::Daily { days, start, end } => {
                 let date = at.date();
                 let dates = [Ok(date), date.yesterday()].into_iter().flatten();

@@ -93,6 +93,13 @@ fn a_window_includes_both_hours_where_the_clock_goes_back(
     assert_eq!(open, (first.to_owned(), minutes));
 }
 
+#[test]
+fn a_weekly_window_that_opens_in_a_repeated_hour_stays_open() {
+    let window = "sun 02:30 - sun 06:00 Europe/Rome";
+    let open = open_minutes(window, "2026-10-24T21:30:00Z", 20);
+    assert_eq!(open, ("2026-10-25T00:30:00Z".to_owned(), 270));
+}
+
 /// The end that is reported is the first minute in which the window is closed.
 #[test]
 fn the_end_of_a_window_is_when_it_closes() {

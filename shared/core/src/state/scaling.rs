@@ -46,9 +46,6 @@ pub struct Surge {
     pub at: Timestamp,
     /// Tasks above the base, multiplied by seconds, up to `at`.
     pub task_seconds: i64,
-    /// The memory utilization before the surge, in percent, if the service is scaled by it.
-    #[serde(default)]
-    pub memory: Option<u32>,
 }
 
 impl Surge {
@@ -84,7 +81,6 @@ mod tests {
                 from,
                 to,
                 base: 2,
-                memory: None,
             }));
             state.record_intent(
                 "scale",
@@ -107,7 +103,6 @@ mod tests {
                 from: 5,
                 to: 2,
                 base: 2,
-                memory: None,
             },
             start + SignedDuration::from_mins(35),
         );

@@ -21,8 +21,6 @@ pub struct Task {
     pub cpu_per_rps: f64,
     /// CPU utilisation without any request.
     pub idle_cpu: f64,
-    /// Memory utilisation, whatever the load.
-    pub memory: f64,
 }
 
 impl Default for Task {
@@ -30,7 +28,6 @@ impl Default for Task {
         Self {
             cpu_per_rps: 5.0,
             idle_cpu: 2.0,
-            memory: 40.0,
         }
     }
 }
@@ -177,7 +174,7 @@ impl State {
             minute,
             (task.idle_cpu + rps / running * task.cpu_per_rps).min(100.0),
         );
-        load.memory.insert(minute, task.memory);
+        load.memory.insert(minute, 40.0);
         load.tasks.insert(minute, running);
     }
 

@@ -61,7 +61,6 @@ impl TargetState {
             count: scale.to,
             at,
             task_seconds: 0,
-            memory: scale.memory,
         };
         self.scaling.surge = match self.scaling.surge {
             Some(surge) if scale.to <= surge.base => None,
