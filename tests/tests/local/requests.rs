@@ -1,6 +1,6 @@
 //! The request API, end to end: a signed call, the real binaries, and what people hear.
 
-use e2e::testkit::alerts::follow;
+use e2e::testkit::alerts::{follow, notice};
 use e2e::testkit::ledger::wait_until_idle;
 use e2e::testkit::live_service::{start_live_service, wait_until_runs, wait_until_verified};
 use e2e::testkit::stack::Stack;
@@ -86,6 +86,59 @@ fn a_pause_of_everything_holds_at_once_and_stands_in_each_message() {
     until_told(&stack, "everything resumed by root");
     stack.sweep();
     wait_until_runs(&stack, &web, &second);
+}
+
+/// A failed invocation and a notification that EventBridge could not deliver are handled again; a letter of another stack
+/// stays.
+#[test]
+fn dead_letters_are_sent_again() {
+    let stack = Stack::start(&[("RequestApi", "yes")]).unwrap();
+    let failed = |function: &str| {
+        json!({
+            "requestContext": {"functionArn": format!("{function}:$LATEST"), "condition": "RetriesExhausted"},
+            "requestPayload": {"source": "aws.events", "detail-type": "Scheduled Event", "id": "sent-again"},
+        })
+    };
+    let send = |body: &Value, attributes: Value| {
+        let request = json!({
+            "QueueUrl": stack.output("DeadLettersUrl"), "MessageBody": body.to_string(),
+            "MessageAttributes": attributes,
+        });
+        stack.call("sqs", "SendMessage", request).unwrap();
+    };
+    let foreign = failed("arn:aws:lambda:eu-west-1:123456789012:function:payments-Charge-1A2B");
+    send(&failed(&stack.output("ScaleArn")), json!({}));
+    send(&foreign, json!({}));
+    let crash = notice(
+        "web",
+        "critical",
+        "0/2 tasks running",
+        &json!({"fires": "heal"}),
+    );
+    let queue = "arn:aws:sqs:eu-west-1:123456789012:lamplighter-Notifications";
+    let target = json!({"TARGET_ARN": {"DataType": "String", "StringValue": queue}});
+    send(&crash, target);
+    let body = json!({"command": "redrive", "everything": true, "reason": "the bug is fixed"});
+    let answer = request(&stack, &body);
+    assert!(
+        answer["result"]
+            .to_string()
+            .contains("3 dead letters are sent again"),
+        "{answer}"
+    );
+    until_told(&stack, "0/2 tasks running");
+    until_told(&stack, "about 3 dead letters sent again by root");
+    let denied = stack.control("denied", Value::Null);
+    assert_eq!(denied, json!([]));
+    // What stays is hidden from others for two minutes.
+    let left = stack.call(
+        "sqs",
+        "GetQueueAttributes",
+        json!({"QueueUrl": stack.output("DeadLettersUrl"), "AttributeNames": ["All"]}),
+    );
+    let left = left.unwrap()["Attributes"].clone();
+    assert_eq!(left["ApproximateNumberOfMessages"], "0", "{left}");
+    assert_eq!(left["ApproximateNumberOfMessagesNotVisible"], "1", "{left}");
 }
 
 /// Without a signature API Gateway refuses the call; with a mistake the function answers what is wrong.
