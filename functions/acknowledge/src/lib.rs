@@ -13,7 +13,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use lamplighter::engine::Invocation;
 use lamplighter::model::Arn;
-use lamplighter::notify::{Message, Notification, Outbox, console_link};
+use lamplighter::notify::{Notification, Outbox};
 use lamplighter::policy::LINKS_VARIABLE;
 use lamplighter::{AwsError, Error, Function, MalformedEvent, ParameterError};
 use lamplighter_aws::lambda;
@@ -121,8 +121,14 @@ impl Acknowledge {
     /// Sends the notification, then marks the link as used. If the function is killed in between,
     /// the link can be used again, which has no further effect.
     async fn acknowledge_incident(&self, link: &VerifiedLink) -> Result<(), AwsError> {
+        let notification = Notification::acknowledgement(
+            (&link.incident, "a link"),
+            Function::Acknowledge,
+            (&self.topic, &self.stack),
+            (self.clock)(),
+        );
         self.outbox
-            .send(vec![self.build_notification(link)])
+            .send(vec![notification])
             .await
             .map_err(|unsent| unsent.error)?;
         self.used
@@ -130,23 +136,6 @@ impl Acknowledge {
             .await?;
         tracing::info!(incident = link.incident, "acknowledged by a link");
         Ok(())
-    }
-
-    /// Builds the notification by which `alert` recognizes an acknowledgement.
-    fn build_notification(&self, link: &VerifiedLink) -> Notification {
-        let message = Message::acknowledgement(&link.incident, "a link");
-        Notification {
-            runbook: None,
-            message,
-            at: (self.clock)(),
-            source: Function::Acknowledge.into(),
-            target: self.topic.clone(),
-            name: link.name.clone(),
-            app: None,
-            stack: self.stack.clone(),
-            link: console_link(&self.topic),
-            silenced_until: None,
-        }
     }
 }
 

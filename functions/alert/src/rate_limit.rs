@@ -200,25 +200,17 @@ pub fn due_notifications(
             Some(NotificationKind::Resolved)
         } else {
             due_kind(incident, &route.channel, route.interval, now)
-                .or_else(|| route.due_acknowledgement(incident))
         };
+        let news = kind.filter(|_| suppression_reason(incident, state, now).is_none());
         // Whoever is paged hears who works on it, also if other news are held back.
-        let is_held = |kind: NotificationKind| {
-            suppression_reason(incident, state, now).is_some()
-                || route.keeps_quiet(incident, kind, now)
-        };
         let acknowledged = route.due_acknowledgement(incident);
-        let kind = match kind {
-            Some(kind) if acknowledged.is_some() && is_held(kind) => acknowledged,
-            kind => kind,
+        let is_quiet = news.is_some_and(|kind| route.keeps_quiet(incident, kind, now));
+        let kind = if is_quiet {
+            acknowledged.or(news)
+        } else {
+            news.or(acknowledged)
         };
-        let Some(kind) = kind else {
-            continue;
-        };
-        let is_acknowledgement = kind == NotificationKind::Acknowledged;
-        if is_acknowledgement || suppression_reason(incident, state, now).is_none() {
-            due.push((id, incident, kind));
-        }
+        due.extend(kind.map(|kind| (id, incident, kind)));
     }
     due.sort_by_key(|(_, incident, _)| (Reverse(incident.severity), incident.since));
     due.into_iter()

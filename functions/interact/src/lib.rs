@@ -20,7 +20,7 @@ use std::rc::Rc;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::Invocation;
 use lamplighter::model::Arn;
-use lamplighter::notify::{Message, Notification, Outbox, console_link};
+use lamplighter::notify::{Notification, Outbox};
 use lamplighter::policy::{REQUEST_FUNCTION_VARIABLE, StackDefaults};
 use lamplighter::{AwsError, Error, Function, ParameterError};
 use lamplighter_aws::lambda;
@@ -148,20 +148,14 @@ impl Interact {
         }
     }
 
-    /// Queues the notification by which `alert` recognizes an acknowledgement.
+    /// Queues an acknowledgement for `alert`.
     async fn acknowledge_incident(&self, incident: &str, by: &str) -> Result<(), AwsError> {
-        let notification = Notification {
-            message: Message::acknowledgement(incident, by),
-            at: (self.clock)(),
-            source: Function::Interact.into(),
-            target: self.topic.clone(),
-            name: incident.to_owned(),
-            app: None,
-            stack: self.stack.clone(),
-            link: console_link(&self.topic),
-            runbook: None,
-            silenced_until: None,
-        };
+        let notification = Notification::acknowledgement(
+            (incident, by),
+            Function::Interact,
+            (&self.topic, &self.stack),
+            (self.clock)(),
+        );
         let sent = self.outbox.send(vec![notification]).await;
         sent.map_err(|unsent| unsent.error)
     }

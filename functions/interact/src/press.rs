@@ -1,7 +1,7 @@
 //! Handles a button that somebody pressed in Slack.
 
 use jiff::Timestamp;
-use lamplighter::notify::Offer;
+use lamplighter::notify::{Offer, escape_mrkdwn};
 use lamplighter_aws::http::{post, post_json};
 use lamplighter_aws::is_local;
 use serde_json::{Value, json};
@@ -13,12 +13,10 @@ use crate::slack::{Press, is_from_slack, parse_press};
 
 /// What became of a press, for people.
 enum Outcome {
-    /// For everybody in the thread.
-    Done(String),
-    /// For everybody, and told by `alert`.
-    DoneAndTold(String),
-    /// For the person who pressed.
-    Refused(String),
+    /// For all readers of the thread.
+    Public(String),
+    /// For the user who pressed: a refusal, or what `alert` says to the others.
+    Private(String),
 }
 
 impl Interact {
@@ -40,21 +38,21 @@ impl Interact {
         match is_allowed(press, settings).await {
             Ok(true) => {}
             Ok(false) => {
-                return Outcome::Refused(format!(
+                return Outcome::Private(format!(
                     "You may not press this: add your member ID {} to slack_users in the secret of the stack parameter \
                      InteractionsSecret.",
                     press.user
                 ));
             }
             Err(problem) => {
-                return Outcome::Refused(format!(
+                return Outcome::Private(format!(
                     "Nothing was changed: Slack did not say who is in slack_groups ({problem}). Press again, or ask for the \
                      scope usergroups:read of slack_token."
                 ));
             }
         }
         if press.is_too_old(now) {
-            return Outcome::Refused(format!(
+            return Outcome::Private(format!(
                 "Nothing was changed: \"{}\" is valid for 24 hours. Use a newer message or a request.",
                 offer.label()
             ));
@@ -72,13 +70,13 @@ impl Interact {
             .acknowledge_incident(incident, &format!("{} in Slack", press.name()))
             .await
         {
-            Ok(()) => Outcome::DoneAndTold(
+            Ok(()) => Outcome::Private(
                 "Passed on: the reminders of the incident stop within a minute, if it is open."
                     .to_owned(),
             ),
             Err(error) => {
                 tracing::error!(error = %error, "an acknowledgement was not queued");
-                Outcome::Refused(
+                Outcome::Private(
                     "Not acknowledged: AWS could not be reached. Press again.".to_owned(),
                 )
             }
@@ -97,7 +95,7 @@ impl Interact {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::error!(error = %error, "a request was not handed in");
-                return Outcome::Refused(format!(
+                return Outcome::Private(format!(
                     "It is unknown whether \"{label}\" was recorded: the function Request gave no answer. Press again."
                 ));
             }
@@ -111,21 +109,17 @@ impl Interact {
         match answer.get("statusCode").and_then(Value::as_u64) {
             Some(200) => {
                 tracing::info!(by = press.caller(), label, "a request was handed in");
-                Outcome::Done(format!(
+                Outcome::Public(format!(
                     "{} pressed \"{label}\": {}",
                     press.name(),
                     text("result")
                 ))
             }
-            Some(409 | 503) => {
-                // What follows is meant for callers of the API.
-                let error = text("error").split(". Send the request").next();
-                Outcome::Refused(format!(
-                    "Nothing was changed yet: {}. Press again in a minute.",
-                    error.unwrap_or_default()
-                ))
-            }
-            _ => Outcome::Refused(format!("Nothing was changed: {}", text("error"))),
+            Some(409 | 503) => Outcome::Private(format!(
+                "Nothing was changed yet: {}. Press again in a minute.",
+                text("problem")
+            )),
+            _ => Outcome::Private(format!("Nothing was changed: {}", text("error"))),
         }
     }
 }
@@ -232,9 +226,9 @@ async fn list_members(group: &str, settings: &Settings) -> Result<Vec<String>, S
 async fn send_answer(press: &Press, outcome: Outcome) {
     // An answer to one person is only seen in a thread that exists; one to all begins it.
     let (response_type, thread, text) = match outcome {
-        Outcome::Done(text) if press.thread.is_empty() => ("in_channel", &press.message, text),
-        Outcome::Done(text) => ("in_channel", &press.thread, text),
-        Outcome::DoneAndTold(text) | Outcome::Refused(text) => ("ephemeral", &press.thread, text),
+        Outcome::Public(text) if press.thread.is_empty() => ("in_channel", &press.message, text),
+        Outcome::Public(text) => ("in_channel", &press.thread, text),
+        Outcome::Private(text) => ("ephemeral", &press.thread, text),
     };
     let mut document = json!({
         "response_type": response_type, "replace_original": false, "text": escape_mrkdwn(&text),
@@ -250,11 +244,4 @@ async fn send_answer(press: &Press, outcome: Outcome) {
         Ok(response) => tracing::warn!(status = response.status, "Slack did not take an answer"),
         Err(problem) => tracing::warn!(problem, "Slack did not take an answer"),
     }
-}
-
-/// Escapes a text, so that nothing in it becomes a link, a mention or a command.
-fn escape_mrkdwn(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }

@@ -99,8 +99,8 @@ fn decide_request(
 fn plan_redrive(observed: &Observed, request: Request, paused: Option<&Request>) -> Plan {
     if let Some(pause) = paused {
         return Plan::refuse(format!(
-            "everything is {}. The functions would drop the events: resume first",
-            pause.describe_pause().trim_start_matches("everything is ")
+            "{}. The functions would drop the events: resume first",
+            pause.describe_pause()
         ));
     }
     if observed.observes {

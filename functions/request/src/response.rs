@@ -16,16 +16,10 @@ pub fn build_response(payload: &Value, result: Result<Value, Error>) -> Result<V
     let (status, body) = match result {
         Ok(answer) => describe_answer(&answer),
         Err(Error::MalformedEvent(problem)) => (400, json!({"error": problem.to_string()})),
-        Err(error) if error.is_target_busy() => (
-            409,
-            json!({"error": format!("{error}. Send the request again with the same \"id\".")}),
-        ),
+        Err(error) if error.is_target_busy() => (409, describe_retry(&error.to_string())),
         Err(error) => {
             tracing::error!(error = %error, "a request was not recorded");
-            (
-                503,
-                json!({"error": format!("{error}. Send the request again with the same \"id\".")}),
-            )
+            (503, describe_retry(&error.to_string()))
         }
     };
     Ok(json!({
@@ -33,6 +27,16 @@ pub fn build_response(payload: &Value, result: Result<Value, Error>) -> Result<V
         "headers": {"content-type": "application/json", "cache-control": "no-store"},
         "body": body.to_string(),
     }))
+}
+
+/// Builds the body about a request that can be sent again.
+fn describe_retry(problem: &str) -> Value {
+    build_error(problem, ". Send the request again with the same \"id\".")
+}
+
+/// Builds the body of an error: `problem`, and `error` with what a caller of the API can do.
+fn build_error(problem: &str, remedy: &str) -> Value {
+    json!({"error": format!("{problem}{remedy}"), "problem": problem})
 }
 
 fn describe_answer(answer: &Value) -> (u16, Value) {
@@ -45,7 +49,10 @@ fn describe_answer(answer: &Value) -> (u16, Value) {
         Some(target) => (200, json!({"target": target, "result": reason})),
         None if answer.get("mode").is_some() => (
             503,
-            json!({"error": "the stack parameter Mode is off, so that no request is recorded"}),
+            build_error(
+                "the stack parameter Mode is off, so that no request is recorded",
+                "",
+            ),
         ),
         None => (422, json!({"error": reason})),
     }

@@ -174,9 +174,11 @@ fn build_shared_event(summary: &SummaryMessage<'_>, key: &str) -> Value {
 fn event_action(message: &IncidentMessage<'_>) -> &'static str {
     let incident = message.incident;
     let has_ended = incident.resolved_at.is_some() && incident.was_firing && message.sent_lines > 0;
+    if has_ended {
+        return "resolve";
+    }
     match message.kind {
         NotificationKind::Resolved => "resolve",
-        _ if has_ended => "resolve",
         NotificationKind::Acknowledged => "acknowledge",
         NotificationKind::Firing
         | NotificationKind::Info

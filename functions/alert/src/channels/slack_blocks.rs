@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use lamplighter::notify::incident::{Incident, Line};
-use lamplighter::notify::{BUTTON_PREFIX, Offer, Severity, TargetOffer};
+use lamplighter::notify::{BUTTON_PREFIX, Offer, Severity, TargetOffer, escape_mrkdwn};
 use serde_json::{Value, json};
 
 use super::json::merge_objects;
@@ -241,11 +241,4 @@ fn format_date(at: Timestamp) -> String {
     let seconds = at.as_second();
     let fallback = at.strftime("%F %H:%M UTC");
     format!("<!date^{seconds}^{{date_short_pretty}} {{time}}|{fallback}>")
-}
-
-/// Escapes a text, so that nothing in it becomes a link, a mention or a command.
-fn escape_mrkdwn(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }

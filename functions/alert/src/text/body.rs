@@ -5,7 +5,7 @@ use lamplighter::notify::incident::Line;
 use lamplighter::policy;
 
 use super::format::{format_duration, format_recent_time, format_time};
-use super::incident::IncidentMessage;
+use super::incident::{IncidentMessage, has_tags};
 use crate::notification::{NotificationKind, REPEAT_INTERVAL, find_rhythm, needs_reminders};
 
 impl IncidentMessage<'_> {
@@ -84,9 +84,7 @@ impl IncidentMessage<'_> {
     /// Returns how to stop reminders with a tag, if reminders will follow.
     #[must_use]
     pub fn acknowledge_hint(&self) -> Option<String> {
-        let target = &self.incident.target;
-        let has_tags = target.ecs_cluster_and_name().is_some() || target.database_kind().is_some();
-        (self.has_reminders() && has_tags).then(|| {
+        (self.has_reminders() && has_tags(&self.incident.target)).then(|| {
             format!(
                 "To stop the reminders (every {}), set the tag {} = {}",
                 format_duration(REPEAT_INTERVAL),

@@ -38,11 +38,14 @@ pub struct IncidentMessage<'a> {
     pub has_buttons: bool,
 }
 
+/// Reports whether a target is a service, database or cache, whose tags Lamplighter reads in each sweep.
+pub(super) fn has_tags(target: &Arn) -> bool {
+    target.ecs_cluster_and_name().is_some() || target.database_kind().is_some()
+}
+
 /// Reports whether a target is of a kind that requests can be about: a service, database, cache or log group.
 fn can_be_silenced(target: &Arn) -> bool {
-    target.ecs_cluster_and_name().is_some()
-        || target.database_kind().is_some()
-        || matches!(target.service(), "elasticache" | "logs")
+    has_tags(target) || target.service() == "logs"
 }
 
 impl<'a> IncidentMessage<'a> {

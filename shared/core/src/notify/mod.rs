@@ -4,6 +4,7 @@ mod console;
 pub mod html;
 pub mod incident;
 mod links;
+mod mrkdwn;
 mod notification;
 mod offer;
 pub mod redact;
@@ -12,6 +13,7 @@ mod sparkline;
 
 pub use console::{console_host, console_link};
 pub use links::{dashboard_link, dashboard_name, dashboard_prefix, logs_link};
+pub use mrkdwn::escape_mrkdwn;
 pub use notification::{
     ACKNOWLEDGED_PREFIX, ALARM_PREFIX, APPROVAL_CONDITION, CERTIFICATE_PREFIX,
     DATABASE_DOWN_CONDITION, MAX_REPORT_BYTES, Message, Notification, Outbox, PAUSE_OF_EVERYTHING,

@@ -5,7 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::Function;
 use crate::model::{Arn, AwsService, Cause};
+use crate::notify::console::console_link;
 use crate::notify::offer::Offer;
 use crate::notify::source::Source;
 
@@ -275,6 +277,29 @@ impl Notification {
         match self.source {
             Source::Aws(_) => true,
             Source::Function(_) | Source::Channel(_) | Source::ChannelSettings => false,
+        }
+    }
+
+    /// Builds the notification by which `alert` recognizes an acknowledgement of an incident. Its target is the topic of the
+    /// stack: whoever passes it on does not know that of the incident.
+    #[must_use]
+    pub fn acknowledgement(
+        (incident, by): (&str, &str),
+        source: Function,
+        (topic, stack): (&Arn, &str),
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            message: Message::acknowledgement(incident, by),
+            at,
+            source: source.into(),
+            target: topic.clone(),
+            name: incident.to_owned(),
+            app: None,
+            stack: stack.to_owned(),
+            link: console_link(topic),
+            runbook: None,
+            silenced_until: None,
         }
     }
 

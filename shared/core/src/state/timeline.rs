@@ -50,7 +50,8 @@ impl TargetState {
         entries
     }
 
-    /// Returns the image that was deployed last from `since` until `until`.
+    /// Returns the image whose release was the last change of the tasks from `since` until `until`; `None` if they were
+    /// restarted after it.
     #[must_use]
     pub fn find_deployed_image(&self, since: Timestamp, until: Timestamp) -> Option<Digest> {
         let attempts = self.releases.attempts.iter();
