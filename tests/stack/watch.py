@@ -20,6 +20,8 @@ MINUTE = 60
 LOOKED_BACK = 2
 # Minutes within which an alarm that was never on or off can have heard something.
 HEARD = 60
+# Limits of PutMetricAlarm.
+MOST_NAME, MOST_DESCRIPTION, MOST_METRICS = 255, 1024, 10
 COMPARISONS = {
     "GreaterThanThreshold": lambda value, bound: value > bound,
     "GreaterThanOrEqualToThreshold": lambda value, bound: value >= bound,
@@ -68,7 +70,13 @@ def queries(alarm):
     if alarm.get("Metrics"):
         return alarm["Metrics"]
     metric = {"Namespace": alarm["Namespace"], "MetricName": alarm["MetricName"], "Dimensions": alarm["Dimensions"]}
-    return [{"Id": "m1", "MetricStat": {"Metric": metric, "Period": alarm["Period"], "Stat": alarm["Statistic"]}}]
+    statistic = alarm.get("ExtendedStatistic") or alarm["Statistic"]
+    return [{"Id": "m1", "MetricStat": {"Metric": metric, "Period": alarm["Period"], "Stat": statistic}}]
+
+
+def period(alarm) -> int:
+    """The length of an evaluation period, in seconds."""
+    return next(query["MetricStat"]["Period"] for query in queries(alarm) if "MetricStat" in query)
 
 
 def evaluate(alarm) -> None:
@@ -80,9 +88,10 @@ def evaluate(alarm) -> None:
         return
     wanted = alarm["EvaluationPeriods"]
     needed = alarm.get("DatapointsToAlarm") or wanted
-    end = int(time.time()) // MINUTE * MINUTE
-    minutes = [end - n * MINUTE for n in range(1, wanted + LOOKED_BACK + 1)]
-    values = [value for minute in minutes if (value := value_at(alarm, minute)) is not None][:wanted]
+    # The window slides: its periods end with the last minute.
+    end, length = int(time.time()) // MINUTE * MINUTE, period(alarm)
+    begins = [end - n * length for n in range(1, wanted + LOOKED_BACK + 1)]
+    values = [value for begin in begins if (value := value_at(alarm, begin)) is not None][:wanted]
     breaching = [COMPARISONS[alarm["ComparisonOperator"]](value, alarm["Threshold"]) for value in values]
     state = judge(breaching, wanted, needed, alarm.get("TreatMissingData") or "missing")
     if state and state != alarm["StateValue"]:
@@ -104,29 +113,43 @@ def judge(breaching, wanted, needed, missing):
     return None if all(breaching) and missing == "ignore" else "ALARM" if all(breaching) else "OK"
 
 
-def value_at(alarm, minute):
+def value_at(alarm, begin):
+    """The value of the period that begins at a time; ``None`` without data."""
     metrics = queries(alarm)
-    known = {query["Id"]: measured(query["MetricStat"], minute) for query in metrics if "MetricStat" in query}
+    known = {query["Id"]: measured(query["MetricStat"], begin) for query in metrics if "MetricStat" in query}
     expression = next((query["Expression"] for query in metrics if "Expression" in query), None)
     if expression is None:
         return known[metrics[0]["Id"]]
-    # The one form that our alarms use.
-    if not re.fullmatch(r"m\d+( \+ m\d+)*", expression):
+    return compute(expression, known) if any(value is not None for value in known.values()) else None
+
+
+def compute(expression: str, known: dict):
+    """Metric math, as far as our alarms use it: sums, MAX of a list, IF, and a share in percent.
+
+    What is missing counts as zero where something is there.
+    """
+    greatest = re.fullmatch(r"MAX\(\[(m\d+(?:, m\d+)*)\]\)", expression)
+    if greatest:
+        return max(known[name] for name in greatest[1].split(", ") if known[name] is not None)
+    terms = re.sub(r"\bm\d+\b", lambda found: repr(float(known[found[0]] or 0)), expression)
+    if not re.fullmatch(r"(?:IF|[\d.e+\-\s*/(),>=])+", terms):
         raise ValueError(f"the local stack can't evaluate {expression}")
-    there = [value for value in known.values() if value is not None]
-    return sum(there) if there else None
+    try:
+        return float(eval(terms.replace("IF(", "WHEN("), {"__builtins__": {}, "WHEN": lambda holds, one, other: one if holds else other}))
+    except ZeroDivisionError:
+        return None
 
 
-def measured(stat, minute):
+def measured(stat, begin):
     metric = stat["Metric"]
     key = (metric["Namespace"], metric["MetricName"], cw._dims_key(cw._dims_from_list(metric.get("Dimensions") or [])))
-    points = [point for point in cw._metrics.get(key) or [] if minute <= point["Timestamp"] < minute + MINUTE]
+    points = [point for point in cw._metrics.get(key) or [] if begin <= point["Timestamp"] < begin + stat["Period"]]
     return cw._stat_value(cw._calc_stats(points), stat["Stat"], points) if points else None
 
 
 def heard(alarm) -> bool:
-    now = int(time.time()) // MINUTE * MINUTE
-    return any(value_at(alarm, now - n * MINUTE) is not None for n in range(1, HEARD))
+    now, length = int(time.time()) // MINUTE * MINUTE, period(alarm)
+    return any(value_at(alarm, now - n * length) is not None for n in range(1, max(2, HEARD * MINUTE // length)))
 
 
 def move(alarm, state, reason) -> None:
@@ -178,18 +201,46 @@ def in_event(query):
 
 
 def keep_metric_math() -> None:
+    """Keeps the queries of an alarm, and what it says of percentiles. Refuses what AWS refuses."""
     original = cw._put_metric_alarm
 
     def put(params, data, is_cbor, is_json=False):
+        if problem := data and invalid_alarm(data):
+            return cw._error("ValidationError", problem, 400, use_json=is_json, use_cbor=is_cbor)
         answer = original(params, data, is_cbor, is_json)
         alarm = cw._alarms.get(data.get("AlarmName", "")) if data else None
-        if answer[0] == 200 and alarm and data.get("Metrics"):
-            alarm["Metrics"] = data["Metrics"]
-            for key in ("Period", "Statistic", "Namespace", "MetricName"):
-                alarm.pop(key, None)
+        if answer[0] == 200 and alarm:
+            if data.get("Metrics"):
+                alarm["Metrics"] = data["Metrics"]
+                for key in ("Period", "Statistic", "Namespace", "MetricName"):
+                    alarm.pop(key, None)
+            elif data.get("ExtendedStatistic"):
+                alarm.pop("Statistic", None)
+            if few := data.get("EvaluateLowSampleCountPercentile"):
+                alarm["EvaluateLowSampleCountPercentile"] = few
         return answer
 
     cw._put_metric_alarm = put
+
+
+def invalid_alarm(alarm) -> str:
+    """What PutMetricAlarm refuses. Sources: its API reference, and the quotas of CloudWatch."""
+    metrics = alarm.get("Metrics") or []
+    if not 1 <= len(alarm.get("AlarmName", "")) <= MOST_NAME:
+        return f"AlarmName must have 1 to {MOST_NAME} characters"
+    if len(alarm.get("AlarmDescription") or "") > MOST_DESCRIPTION:
+        return f"AlarmDescription must have at most {MOST_DESCRIPTION} characters"
+    if sum("MetricStat" in query for query in metrics) > MOST_METRICS:
+        return f"An alarm can't have more than {MOST_METRICS} metrics"
+    if metrics and sum(query.get("ReturnData", True) for query in metrics) != 1:
+        return "Exactly one element of the metrics list should return data"
+    if metrics and (alarm.get("MetricName") or alarm.get("Period")):
+        return "Metrics list and MetricName or Period must not be specified together"
+    if bool(alarm.get("Statistic")) + bool(alarm.get("ExtendedStatistic")) != (0 if metrics else 1):
+        return "Exactly one of Statistic, ExtendedStatistic and Metrics must be specified"
+    if alarm.get("EvaluateLowSampleCountPercentile") and not alarm.get("ExtendedStatistic"):
+        return "EvaluateLowSampleCountPercentile needs a percentile"
+    return ""
 
 
 def answer_with_timestamps() -> None:

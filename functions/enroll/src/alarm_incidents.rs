@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
-use lamplighter::model::{AlarmState, ExistingAlarm};
+use lamplighter::model::{AlarmKind, AlarmState, ExistingAlarm};
 use lamplighter::notify::{Message, Severity};
-use lamplighter::policy::{HealMode, HealPolicy, Managed};
+use lamplighter::policy::{HealMode, HealPolicy, Managed, ScalePolicy};
 use lamplighter::state::TargetState;
 
-use crate::alarm_kind::AlarmKind;
 use crate::alarm_messages::{self, AlarmFacts, ScalingLimit};
-use crate::alarm_names::alarm_kind;
+use crate::alarm_spec::GIB;
+use crate::alarm_words::last_part;
+use crate::instance_class::max_connections;
 use crate::observed::{Observed, Subject};
 use crate::policy::Policy;
 use crate::subject_alarms::subject_alarms;
@@ -26,16 +27,16 @@ const CLOUDTRAIL_LAG: SignedDuration = SignedDuration::from_mins(5);
 const CLOUDTRAIL_UNTIL: SignedDuration = SignedDuration::from_mins(20);
 
 fn warning_key(name: &str) -> String {
-    format!("{WARNING_PREFIX}{}", alarm_kind(name))
+    format!("{WARNING_PREFIX}{}", last_part(name))
 }
 
 fn critical_key(name: &str) -> String {
-    format!("{CRITICAL_PREFIX}{}", alarm_kind(name))
+    format!("{CRITICAL_PREFIX}{}", last_part(name))
 }
 
 /// Returns the key of the notification about the calls before an alarm that fires since a time.
 fn calls_key(name: &str, since: Timestamp) -> String {
-    format!("target-alarm-calls:{}:{since}", alarm_kind(name))
+    format!("target-alarm-calls:{}:{since}", last_part(name))
 }
 
 /// Returns the key under which people were notified about an alarm, if they were.
@@ -84,7 +85,9 @@ pub fn report_alarms(
     } else {
         Vec::new()
     };
-    let is_wanted = |name: &str| wanted.iter().any(|spec| spec.name == name);
+    // Which alarms are wanted is unknown while a tag is invalid.
+    let keeps_all = is_managed && context.policy.invalid.is_some();
+    let is_wanted = |name: &str| keeps_all || wanted.iter().any(|spec| spec.name == name);
     let mut messages = Vec::new();
     for own in observed.alarms.iter().filter(|own| own.is_ours) {
         if is_wanted(&own.existing.name) {
@@ -119,6 +122,7 @@ fn report_alarm(
             let facts = AlarmFacts {
                 is_service: matches!(observed.subject, Subject::Service { .. }),
                 scaling: find_scaling_limit(context.policy, &observed.subject, &alarm.name),
+                capacity: find_capacity(&observed.subject, &alarm.name),
                 timeline: context.state.list_timeline(since - TIMELINE, since),
                 deployed: context.state.find_deployed_image(since - TIMELINE, since),
                 now,
@@ -162,7 +166,7 @@ fn close_ended_incidents(
         .alarms
         .iter()
         .filter(|own| own.is_ours && is_wanted(&own.existing.name))
-        .map(|own| alarm_kind(&own.existing.name))
+        .map(|own| last_part(&own.existing.name))
         .collect();
     let keys: BTreeSet<&str> = state.list_notified_keys().collect();
     keys.into_iter()
@@ -203,13 +207,30 @@ pub fn is_incident(
     if service.status != "ACTIVE" || service.desired_count == 0 {
         return false;
     }
-    if AlarmKind::of_alarm(alarm) == AlarmKind::UnhealthyTargets {
+    let kind = AlarmKind::of_alarm(alarm);
+    if kind == AlarmKind::NoHealthyTarget {
+        // `heal` does not see a service without any registered target. A release and a first start report on their own.
+        return !service.has_rollout_in_progress();
+    }
+    if kind == AlarmKind::UnhealthyTargets {
         // `heal` acts on it, and reports it.
         return HealPolicy::from_tags(tags).is_ok_and(|policy| policy.mode == HealMode::Off);
     }
     // In observe mode nothing else acts.
     policy.managed == Managed::Observe
         || find_scaling_limit(policy, subject, alarm) != ScalingLimit::NotReached
+}
+
+/// Returns all there is of what an alarm on a database measures; `None` if that is unknown.
+fn find_capacity(subject: &Subject, alarm: &str) -> Option<f64> {
+    let Subject::Database(database) = subject else {
+        return None;
+    };
+    match AlarmKind::of_alarm(alarm) {
+        AlarmKind::FreeStorage => database.allocated_gib.map(|gib| f64::from(gib) * GIB),
+        AlarmKind::Connections => max_connections(database),
+        _ => None,
+    }
 }
 
 /// Returns how far the scaling by what an alarm measures can still go.
@@ -236,18 +257,13 @@ fn find_maximum(policy: &Policy, subject: &Subject, alarm: &str) -> Option<u32> 
     let auto_scaled = scalable.as_ref().map(|scalable| scalable.max);
     let maximum = auto_scaled.or(scale.map(|scale| scale.max));
     match AlarmKind::of_alarm(alarm) {
-        AlarmKind::Cpu | AlarmKind::Requests => maximum,
+        AlarmKind::Cpu => maximum.filter(|_| scale.is_none_or(ScalePolicy::follows_cpu)),
+        AlarmKind::Requests => maximum,
         AlarmKind::Memory => match scale {
             Some(scale) => maximum.filter(|_| scale.memory.is_some()),
             None => auto_scaled,
         },
-        AlarmKind::UnhealthyTargets
-        | AlarmKind::Errors
-        | AlarmKind::FreeStorage
-        | AlarmKind::Connections
-        | AlarmKind::ReplicaLag
-        | AlarmKind::RecoveryPoint
-        | AlarmKind::Other => None,
+        _ => None,
     }
 }
 

@@ -1,19 +1,21 @@
 //! The messages about Lamplighter's own alarms: value, bound, since when, the minutes before, and what changed.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Cause, CloudTrailEvent, Digest, ExistingAlarm, Series, pluralize};
+use lamplighter::model::{
+    AlarmKind, Cause, CloudTrailEvent, Digest, ExistingAlarm, Series, pluralize,
+};
 use lamplighter::notify::{Message, Offer, Severity, draw_sparkline};
 use lamplighter::state::TimelineEntry;
 
 use crate::alarm_details::AlarmDetails;
-use crate::alarm_kind::AlarmKind;
-use crate::alarm_names::alarm_kind;
-use crate::database_alarms::CONNECTIONS_SHARE;
+use crate::alarm_words::{
+    advise, describe_value, find_cause, format_range, format_value, last_part,
+};
 
-/// The share of failed requests from which errors are critical.
-const CRITICAL_ERROR_SHARE: f64 = 0.5;
-/// The share of the limit of free storage below which a database is about to stop: a fortieth of its storage.
-const CRITICAL_STORAGE_SHARE: f64 = 0.25;
+/// The share of failed requests from which errors are critical, in percent.
+const CRITICAL_ERRORS_PERCENT: f64 = 50.0;
+/// The share of its storage below which a database is about to stop.
+const CRITICAL_STORAGE_SHARE: f64 = 0.025;
 /// The share of all connections from which new ones are about to fail.
 const CRITICAL_CONNECTIONS_SHARE: f64 = 0.97;
 /// The number of calls that one message lists.
@@ -24,6 +26,8 @@ const MAX_CALLS: usize = 5;
 pub struct AlarmFacts {
     pub is_service: bool,
     pub scaling: ScalingLimit,
+    /// All there is of what the alarm measures: bytes of storage, or connections. `None` if unknown.
+    pub capacity: Option<f64>,
     /// What Lamplighter changed in the 30 minutes before.
     pub timeline: Vec<TimelineEntry>,
     /// The image that was deployed last within these 30 minutes.
@@ -45,7 +49,7 @@ pub enum ScalingLimit {
     Reached(u32),
 }
 
-/// Announces an alarm that fires: `412 HTTP 5xx responses a minute, 96 % of requests, since 03:12 UTC, limit 10`.
+/// Announces an alarm that fires: `96 % of requests fail with HTTP 5xx since 03:12 UTC, limit 2 %`.
 pub fn firing_message(
     alarm: &ExistingAlarm,
     details: &AlarmDetails,
@@ -53,37 +57,38 @@ pub fn firing_message(
     since: Timestamp,
 ) -> Message {
     let kind = AlarmKind::of_alarm(&alarm.name);
-    let value = details.values.values().next_back().copied();
+    let value = details.newest_value(alarm.alarm.as_ref());
     let limit = alarm.alarm.as_ref().map(|settings| settings.threshold);
-    let share = find_error_share(kind, details);
-    let impact = share.map_or(String::new(), |share| {
-        format!(", {:.0} % of requests,", share * 100.0)
-    });
     let title = format!(
-        "{}{impact} since {}{}",
-        kind.describe_value(value, alarm),
+        "{} since {}{}",
+        describe_value(kind, value, alarm),
         format_since(since, facts.now),
         limit.map_or(String::new(), |limit| format!(
             ", limit {}",
-            kind.format_limit(limit, alarm)
+            format_value(kind, limit, alarm)
         )),
     );
-    let mut message = match find_severity(kind, value, limit, share) {
+    let mut message = match find_severity(kind, value, facts.capacity) {
         Severity::Critical => Message::critical(title),
         Severity::Warning | Severity::Info => Message::warning(title),
     };
     message = message
-        .action(describe_action(kind, facts.scaling))
+        .action(describe_action(kind, facts.is_service, facts.scaling))
         .why(format!(
-            "{}{}",
+            "{}{}{}",
             describe_values(kind, &details.values, alarm),
+            describe_failed_requests(details),
             describe_timeline(&facts.timeline)
         ))
-        .next(kind.advise(facts.is_service, facts.scaling != ScalingLimit::NotScaled));
+        .next(advise(
+            kind,
+            facts.is_service,
+            facts.scaling != ScalingLimit::NotScaled,
+        ));
     if let Some(digest) = &facts.deployed {
         message = message.offers(Offer::RollBack(digest.clone()));
     }
-    message.caused_by(kind.cause())
+    message.caused_by(find_cause(kind))
 }
 
 /// Formats the start of an alarm, with its date if it is not of the last day.
@@ -97,7 +102,7 @@ fn format_since(since: Timestamp, now: Timestamp) -> String {
 }
 
 /// Says why Lamplighter does nothing about an alarm.
-fn describe_action(kind: AlarmKind, scaling: ScalingLimit) -> String {
+fn describe_action(kind: AlarmKind, is_service: bool, scaling: ScalingLimit) -> String {
     match (scaling, kind) {
         (ScalingLimit::Reached(maximum), _) => format!(
             "Lamplighter adds no task: the service runs its maximum of {}.",
@@ -109,43 +114,44 @@ fn describe_action(kind: AlarmKind, scaling: ScalingLimit) -> String {
         (ScalingLimit::Observed, _) => {
             "Lamplighter adds no task: it only observes this service.".to_owned()
         }
-        (ScalingLimit::NotScaled, AlarmKind::Cpu | AlarmKind::Memory | AlarmKind::Requests) => {
+        (ScalingLimit::NotScaled, AlarmKind::Cpu | AlarmKind::Memory | AlarmKind::Requests)
+            if is_service =>
+        {
             "Lamplighter adds nothing: no tag lets it scale by this measure.".to_owned()
         }
-        (
-            ScalingLimit::NotScaled,
-            AlarmKind::UnhealthyTargets
-            | AlarmKind::Errors
-            | AlarmKind::FreeStorage
-            | AlarmKind::Connections
-            | AlarmKind::ReplicaLag
-            | AlarmKind::RecoveryPoint
-            | AlarmKind::Other,
-        ) => "Lamplighter reports this and changes nothing.".to_owned(),
+        (ScalingLimit::NotScaled, _) => "Lamplighter reports this and changes nothing.".to_owned(),
     }
 }
 
 /// Judges an alarm by what it means for users.
-fn find_severity(
-    kind: AlarmKind,
-    value: Option<f64>,
-    limit: Option<f64>,
-    share: Option<f64>,
-) -> Severity {
+fn find_severity(kind: AlarmKind, value: Option<f64>, capacity: Option<f64>) -> Severity {
     let is_critical = match kind {
-        AlarmKind::Errors => share.is_some_and(|share| share >= CRITICAL_ERROR_SHARE),
+        AlarmKind::Errors | AlarmKind::BalancerErrors => {
+            value.is_some_and(|percent| percent >= CRITICAL_ERRORS_PERCENT)
+        }
+        AlarmKind::NoHealthyTarget => true,
         AlarmKind::FreeStorage => value
-            .zip(limit)
-            .is_some_and(|(free, limit)| free <= limit * CRITICAL_STORAGE_SHARE),
-        AlarmKind::Connections => value.zip(limit).is_some_and(|(used, limit)| {
-            used >= limit / CONNECTIONS_SHARE * CRITICAL_CONNECTIONS_SHARE
-        }),
+            .zip(capacity)
+            .is_some_and(|(free, all)| free <= all * CRITICAL_STORAGE_SHARE),
+        AlarmKind::Connections => value
+            .zip(capacity)
+            .is_some_and(|(used, all)| used >= all * CRITICAL_CONNECTIONS_SHARE),
         AlarmKind::Cpu
         | AlarmKind::Memory
+        | AlarmKind::BusiestTask
         | AlarmKind::Requests
         | AlarmKind::UnhealthyTargets
+        | AlarmKind::Latency
         | AlarmKind::ReplicaLag
         | AlarmKind::RecoveryPoint
+        | AlarmKind::FreeMemory
+        | AlarmKind::CpuCredits
+        | AlarmKind::Capacity
+        | AlarmKind::BurstBalance
+        | AlarmKind::IoBalance
+        | AlarmKind::ReadLatency
+        | AlarmKind::WriteLatency
+        | AlarmKind::Evictions
         | AlarmKind::Other => false,
     };
     if is_critical {
@@ -153,13 +159,6 @@ fn find_severity(
     } else {
         Severity::Warning
     }
-}
-
-/// Returns the share of requests that failed in the last minute; `None` for other alarms or without requests.
-fn find_error_share(kind: AlarmKind, details: &AlarmDetails) -> Option<f64> {
-    let (at, errors) = details.values.last_key_value()?;
-    let requests = details.requests.get(at).copied()?;
-    (kind == AlarmKind::Errors && requests > 0.0).then(|| (errors / requests).min(1.0))
 }
 
 /// Draws the values of the last minutes with their range, as a sentence.
@@ -172,12 +171,22 @@ fn describe_values(kind: AlarmKind, values: &Series, alarm: &ExistingAlarm) -> S
         return format!("CloudWatch: {}", alarm.state_reason);
     };
     format!(
-        "Last {} min: {} ({} to {}).",
+        "Last {} min: {} ({}).",
         numbers.len(),
         draw_sparkline(&numbers),
-        kind.format_number(least),
-        kind.format_limit(greatest, alarm)
+        format_range(kind, least, greatest, alarm)
     )
+}
+
+/// Says how many requests failed in the last minute; nothing for other alarms.
+fn describe_failed_requests(details: &AlarmDetails) -> String {
+    details
+        .part
+        .values()
+        .next_back()
+        .map_or(String::new(), |count| {
+            format!(" {count:.0} requests failed in the last minute.")
+        })
 }
 
 /// Lists what changed before, one line each.
@@ -211,36 +220,36 @@ pub fn calls_message(alarm: &ExistingAlarm, calls: &[CloudTrailEvent]) -> Option
     (!lines.is_empty()).then(|| {
         Message::info(format!(
             "changed before the alarm {}",
-            alarm_kind(&alarm.name)
+            last_part(&alarm.name)
         ))
         .why(format!(
             "CloudTrail knows of calls in the 30 minutes before:{}",
             lines.concat()
         ))
         .next("Look at these changes first.")
-        .caused_by(kind.cause())
+        .caused_by(find_cause(kind))
     })
 }
 
 /// Announces that an alarm is back within its limit.
 pub fn resolved_message(alarm: &ExistingAlarm, details: &AlarmDetails) -> Message {
     let kind = AlarmKind::of_alarm(&alarm.name);
-    let value = details.values.values().next_back().copied();
+    let value = details.newest_value(alarm.alarm.as_ref());
     Message::info(format!(
         "{} - back within the limit",
-        kind.describe_value(value, alarm)
+        describe_value(kind, value, alarm)
     ))
     .why(describe_values(kind, &details.values, alarm))
     .next("Nothing to do.")
-    .caused_by(kind.cause())
+    .caused_by(find_cause(kind))
 }
 
 /// Closes the incident of an alarm whose service runs nothing any more.
 pub fn stopped_message(alarm: &str) -> Message {
-    let cause = AlarmKind::of_alarm(alarm).cause();
+    let cause = find_cause(AlarmKind::of_alarm(alarm));
     Message::info(format!(
         "incident closed - {} of a stopped service",
-        alarm_kind(alarm)
+        last_part(alarm)
     ))
     .why("The service is stopped or deleted, so that nothing is measured any more.")
     .next("Nothing to do.")
@@ -249,7 +258,7 @@ pub fn stopped_message(alarm: &str) -> Message {
 
 /// Closes the incident of an alarm that no longer exists.
 pub fn removed_message(kind: &str) -> Message {
-    let cause: Cause = AlarmKind::of_alarm(kind).cause();
+    let cause: Cause = find_cause(AlarmKind::of_alarm(kind));
     Message::info(format!("incident closed - alarm {kind} removed"))
         .why("The target is no longer managed, or its tags ask for no such alarm any more.")
         .next("Nothing to do.")

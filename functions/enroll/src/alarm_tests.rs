@@ -16,6 +16,7 @@ use rstest::rstest;
 
 use crate::alarm_details::AlarmDetails;
 use crate::alarm_messages::{AlarmFacts, ScalingLimit};
+use crate::alarm_spec::MARK;
 use crate::{Enroll, Observed, OwnAlarm, Subject, alarm_messages, decide};
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
@@ -40,6 +41,7 @@ fn alarm(name: &str, metric: &str, threshold: f64) -> ExistingAlarm {
         state: AlarmState::Alarm,
         state_since: Some(ago(2)),
         state_reason: "Threshold Crossed.".to_owned(),
+        description: format!("{name}. {MARK}"),
         actions: AlarmTopics::default(),
         alarm: Some(Alarm {
             name: name.to_owned(),
@@ -79,11 +81,16 @@ fn web(desired: i32) -> Observed {
 
 /// The name of an alarm, its metric, its limit, and what was measured.
 #[rustfmt::skip]
-const ALARMS: [(&str, &str, f64, &[f64]); 12] = [
+const ALARMS: [(&str, &str, f64, &[f64]); 25] = [
     ("shop/web/cpu-peak", "CPUUtilization", 80.0, &[20.0, 22.0, 25.0, 60.0, 85.0, 97.0]),
     ("shop/web/memory-peak", "MemoryUtilization", 90.0, &[80.0, 85.0, 90.0, 95.0]),
     ("shop/web/requests", "RequestCountPerTarget", 600.0, &[300.0, 900.0, 1_450.0]),
-    ("shop/web/errors-5xx", "HTTPCode_Target_5XX_Count", 10.0, &[0.0, 0.0, 398.0, 412.0]),
+    ("shop/web/errors-5xx", "HTTPCode_Target_5XX_Count", 2.0, &[0.0, 0.0, 2.6]),
+    ("shop/web/errors-5xx", "HTTPCode_Target_5XX_Count", 2.0, &[0.0, 0.0, 93.0, 96.0]),
+    ("shop/web/balancer-5xx", "HTTPCode_ELB_5XX_Count", 1.0, &[0.0, 4.2]),
+    ("shop/web/latency-p99", "TargetResponseTime", 0.8, &[0.21, 0.24, 2.3]),
+    ("shop/web/busiest-task", "CPUUtilization", 95.0, &[70.0, 99.0]),
+    ("shop/web/no-healthy-target", "HealthyHostCount", 1.0, &[2.0, 0.0]),
     ("shop/web/unhealthy-targets", "UnHealthyHostCount", 1.0, &[0.0, 2.0, 2.0]),
     ("db:orders/cpu-peak", "CPUUtilization", 80.0, &[60.0, 97.0]),
     ("db:orders/free-storage", "FreeStorageSpace", 10.0 * GIB, &[12.0 * GIB, 9.5 * GIB]),
@@ -92,6 +99,14 @@ const ALARMS: [(&str, &str, f64, &[f64]); 12] = [
     ("db:orders/replica-lag", "ReplicaLag", 60.0, &[2.0, 75.0]),
     ("cluster:orders/replica-lag", "AuroraReplicaLagMaximum", 1_000.0, &[20.0, 2_500.0]),
     ("db:orders/recovery-point", "RecoveryPointAge", 93_600.0, &[]),
+    ("db:orders/free-memory", "FreeableMemory", 0.8 * GIB, &[2.5 * GIB, 0.5 * GIB]),
+    ("db:orders/cpu-credits", "CPUCreditBalance", 20.0, &[120.0, 12.0]),
+    ("cluster:orders/acu-peak", "ACUUtilization", 90.0, &[40.0, 96.0]),
+    ("db:orders/burst-balance", "BurstBalance", 20.0, &[100.0, 15.0]),
+    ("db:orders/io-balance", "EBSIOBalance%", 20.0, &[99.0, 3.0]),
+    ("db:orders/read-latency", "ReadLatency", 0.02, &[0.004, 0.055]),
+    ("replicationgroup:sessions/replica-lag", "ReplicationLag", 2.0, &[0.0, 120.0]),
+    ("replicationgroup:sessions/evictions", "Evictions", 1_000.0, &[0.0, 5_200.0]),
 ];
 
 /// The message about each alarm: of a service after a release, or of a database that nothing changed.
@@ -111,6 +126,7 @@ fn firing_messages() -> Vec<Message> {
         } else {
             ScalingLimit::NotScaled
         },
+        capacity: None,
         timeline: timeline.to_vec(),
         deployed: None,
         now: NOW,
@@ -119,7 +135,6 @@ fn firing_messages() -> Vec<Message> {
         let alarm = alarm(&format!("lamplighter/{name}"), metric, limit);
         let values = series(measured);
         let details = AlarmDetails {
-            requests: values.keys().map(|at| (*at, 430.0)).collect(),
             values,
             ..AlarmDetails::default()
         };
@@ -127,6 +142,11 @@ fn firing_messages() -> Vec<Message> {
             service(name)
         } else {
             AlarmFacts {
+                capacity: match metric {
+                    "FreeStorageSpace" => Some(100.0 * GIB),
+                    "DatabaseConnections" => Some(100.0),
+                    _ => None,
+                },
                 now: NOW,
                 ..AlarmFacts::default()
             }

@@ -1,95 +1,97 @@
-//! The graphs of a database and of a cache.
+//! The graphs of a database.
 
-use lamplighter::model::{Alarm, Arn, Database};
-use serde_json::json;
+use lamplighter::model::{Alarm, AlarmKind, Database};
+use serde_json::{Value, json};
 
-use crate::alarm_names::alarm_kind;
-use crate::database_alarms::database_alarms;
 use crate::layout::{Graph, metric_row};
-use crate::policy::Policy;
 
-pub fn database_graphs(policy: &Policy, database: &Database) -> Vec<Graph> {
-    let alarms = database_alarms(policy, database);
-    let cpu = Graph {
-        max: Some(100.0),
-        ..database_graph(database, &alarms, "CPU, %", "CPUUtilization", "Average")
-    };
-    let connections = database_graph(
-        database,
-        &alarms,
-        "connections",
-        "DatabaseConnections",
-        "Maximum",
-    );
-    let mut row = vec![cpu, connections];
+/// Builds the rows of a database: what limits it, then how fast it is. The bounds are those of its alarms.
+pub fn database_graphs(alarms: &[Alarm], database: &Database) -> Vec<Vec<Graph>> {
+    let graphs = DatabaseGraphs { alarms, database };
+    let mut limits = vec![
+        graphs
+            .draw(
+                "CPU, %",
+                &[("CPUUtilization", "Average")],
+                &[AlarmKind::Cpu],
+            )
+            .in_percent(),
+        graphs.draw(
+            "connections",
+            &[("DatabaseConnections", "Maximum")],
+            &[AlarmKind::Connections],
+        ),
+        graphs.draw(
+            "free memory, bytes",
+            &[("FreeableMemory", "Minimum")],
+            &[AlarmKind::FreeMemory],
+        ),
+    ];
     if database.allocated_gib.is_some() {
-        row.push(database_graph(
-            database,
-            &alarms,
+        limits.push(graphs.draw(
             "free storage, bytes",
-            "FreeStorageSpace",
-            "Minimum",
+            &[("FreeStorageSpace", "Minimum")],
+            &[AlarmKind::FreeStorage],
+        ));
+    } else if database.is_serverless {
+        limits.push(graphs.draw(
+            "capacity units",
+            &[("ServerlessDatabaseCapacity", "Average")],
+            &[],
         ));
     }
-    row
+    vec![limits, graphs.list_speed()]
 }
 
-/// Builds the graph of one metric, with the thresholds of the alarms on it.
-fn database_graph(
-    database: &Database,
-    alarms: &[Alarm],
-    title: &str,
-    metric: &str,
-    stat: &str,
-) -> Graph {
-    let dimension = if database.is_cluster {
-        "DBClusterIdentifier"
-    } else {
-        "DBInstanceIdentifier"
-    };
-    let thresholds = alarms
-        .iter()
-        .filter(|alarm| measures(alarm, metric))
-        .map(|alarm| (alarm_kind(&alarm.name).to_owned(), alarm.threshold));
-    Graph {
-        title: format!("{}: {title}", database.identifier),
-        metrics: vec![metric_row(
-            database.metric_namespace(),
-            metric,
-            &[(dimension, &database.identifier)],
-            json!({"stat": stat}),
-        )],
-        thresholds: thresholds.collect(),
-        max: None,
+struct DatabaseGraphs<'a> {
+    alarms: &'a [Alarm],
+    database: &'a Database,
+}
+
+impl DatabaseGraphs<'_> {
+    fn list_speed(&self) -> Vec<Graph> {
+        let latency = [("ReadLatency", "Average"), ("WriteLatency", "Average")];
+        let mut speed = vec![
+            self.draw(
+                "time of a read and a write, s",
+                &latency,
+                &[AlarmKind::ReadLatency, AlarmKind::WriteLatency],
+            ),
+            self.draw(
+                "reads and writes a second",
+                &[("ReadIOPS", "Average"), ("WriteIOPS", "Average")],
+                &[],
+            ),
+        ];
+        let lag = self
+            .alarms
+            .iter()
+            .find(|alarm| AlarmKind::of_alarm(&alarm.name) == AlarmKind::ReplicaLag);
+        if let Some(metric) = lag.and_then(|lag| lag.measure.metrics().first().copied()) {
+            let metrics = [(metric.name.as_str(), "Maximum")];
+            speed.push(self.draw("delay of replicas", &metrics, &[AlarmKind::ReplicaLag]));
+        }
+        speed
     }
-}
 
-fn measures(alarm: &Alarm, metric: &str) -> bool {
-    alarm
-        .measure
-        .metrics()
-        .iter()
-        .any(|measured| measured.name == metric)
-}
+    /// Draws metrics with the bounds of the alarms on them.
+    fn draw(&self, title: &str, metrics: &[(&str, &str)], bounds: &[AlarmKind]) -> Graph {
+        let rows = metrics.iter().map(|(metric, stat)| self.row(metric, stat));
+        let title = format!("{}: {title}", self.database.identifier);
+        Graph::new(title, rows.collect()).with_bounds(self.alarms, bounds)
+    }
 
-pub fn cache_graphs(cache: &Arn) -> Vec<Graph> {
-    vec![
-        cache_graph(cache, "CPU, %", "CPUUtilization", "Average"),
-        cache_graph(cache, "evictions", "Evictions", "Sum"),
-    ]
-}
-
-fn cache_graph(cache: &Arn, title: &str, metric: &str, stat: &str) -> Graph {
-    let name = cache.display_name();
-    Graph {
-        title: format!("{name}: {title}"),
-        metrics: vec![metric_row(
-            "AWS/ElastiCache",
+    fn row(&self, metric: &str, stat: &str) -> Value {
+        let dimension = if self.database.is_cluster {
+            "DBClusterIdentifier"
+        } else {
+            "DBInstanceIdentifier"
+        };
+        metric_row(
+            self.database.metric_namespace(),
             metric,
-            &[("CacheClusterId", &name)],
+            &[(dimension, &self.database.identifier)],
             json!({"stat": stat}),
-        )],
-        thresholds: Vec::new(),
-        max: None,
+        )
     }
 }

@@ -9,8 +9,9 @@ use lamplighter::model::{Alarm, pluralize};
 use lamplighter::plan::{Action, ApplyAlarms, ApplyDashboard, MonitoringAction};
 use lamplighter::policy::{self, MANAGED, Managed, STACK, TARGET};
 
+use crate::alarm_drift;
 use crate::alarm_incidents;
-use crate::alarm_names::alarm_kind;
+use crate::alarm_words::last_part;
 use crate::dashboard;
 use crate::findings;
 use crate::observed::{Observed, Subject};
@@ -25,6 +26,9 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     let mut plan = match &observed.subject {
         Subject::Application { .. } => reconcile_dashboard(context, observed, managed),
         Subject::Topic { .. } => Plan::nothing("a topic is only checked for findings"),
+        Subject::Service { .. } | Subject::Database(_) if managed && policy.invalid.is_some() => {
+            Plan::nothing("the alarms stay as they are, because a tag is invalid")
+        }
         Subject::Service { .. } | Subject::Database(_) | Subject::Gone if managed => {
             reconcile_alarms(context, observed, subject_alarms(policy, &observed.subject))
         }
@@ -32,7 +36,12 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
             reconcile_alarms(context, observed, Vec::new())
         }
     };
-    plan.messages = alarm_incidents::report_alarms(context, observed, managed, now);
+    if policy.managed == Managed::Act {
+        plan.messages = alarm_drift::report_edits(context, observed, list_put(&plan));
+    }
+    plan.messages.extend(alarm_incidents::report_alarms(
+        context, observed, managed, now,
+    ));
     plan.findings = Some(if managed {
         findings::find_problems(context, observed, now)
     } else {
@@ -85,6 +94,19 @@ fn reconcile_alarms(
     )
 }
 
+/// Returns the alarms that a plan puts.
+fn list_put(plan: &Plan) -> &[Alarm] {
+    let mut actions = plan.steps.iter().map(|step| &step.action);
+    actions
+        .find_map(|action| match action {
+            Action::Monitoring(MonitoringAction::ApplyAlarms(changes)) => {
+                Some(changes.put.as_slice())
+            }
+            _ => None,
+        })
+        .unwrap_or_default()
+}
+
 /// Reports whether an alarm of this name exists that the stack doesn't own.
 fn is_foreign(observed: &Observed, alarm: &Alarm) -> bool {
     observed
@@ -104,7 +126,7 @@ fn describe_changes(put: &[Alarm], delete: &[String], wanted: usize) -> String {
 }
 
 fn list_kinds<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.map(alarm_kind).collect::<Vec<_>>().join(", ")
+    names.map(last_part).collect::<Vec<_>>().join(", ")
 }
 
 /// Plans the change that makes the dashboard of an application the wanted one, or deletes it.
@@ -122,7 +144,11 @@ fn reconcile_dashboard(
     if !is_ours {
         return Plan::nothing(format!("the dashboard {name} is not owned by this stack"));
     }
-    let body = managed.then(|| dashboard::render_body(app, context.policy, &observed.subject));
+    let members = match &observed.subject {
+        Subject::Application { members } => members.as_slice(),
+        _ => &[],
+    };
+    let body = managed.then(|| dashboard::render_body(app, context.policy, members));
     let is_applied = match (&body, &observed.dashboard) {
         (Some(wanted), Some(existing)) => dashboard::is_same_body(wanted, existing),
         (None, None) => true,

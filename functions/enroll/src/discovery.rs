@@ -7,14 +7,15 @@ use lamplighter::Function;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::alarm::AlarmChange;
-use lamplighter::model::{AlarmState, Arn, Tagged};
+use lamplighter::model::{ALARM_PREFIX, AlarmState, Arn, Tagged, alarm_prefix};
 use lamplighter::notify::dashboard_prefix;
 use lamplighter::policy::{self, APP, MANAGED, PREFIX, STACK, TARGET};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 
-use crate::alarm_names::{ALARM_PREFIX, alarm_prefix};
-use crate::dashboard_targets::{build_target, dashboard_target, dashboard_targets, is_dashboard};
+use crate::dashboard_targets::{
+    application_dashboards, build_target, dashboard_targets, is_dashboard,
+};
 use crate::observation::Prefetched;
 use crate::reads::Reads;
 use crate::stray_tags::find_stray_tags;
@@ -150,13 +151,16 @@ async fn find_dashboards<C: Reads, L: Ledger>(
     let managed = list_managed(discovery.cloud).await?;
     let members: Vec<Arn> = managed.iter().map(|member| member.arn.clone()).collect();
     prefetched.read_resources(&members, discovery.cloud).await?;
-    prefetched.caches = discovery
-        .cloud
-        .list_tagged(ResourceKind::Cache, APP)
-        .await?;
+    read_caches(prefetched, None, discovery.cloud).await?;
     let existing: Vec<String> = dashboards.iter().map(Arn::display_name).collect();
     let topic = Arn::new(discovery.defaults.topic.clone());
-    let all = dashboard_targets(&managed, &existing, &discovery.event.region, &topic);
+    let all = dashboard_targets(
+        &managed,
+        &existing,
+        &discovery.event.region,
+        &topic,
+        |app| prefetched.list_members(app).len(),
+    );
     Ok(all
         .into_iter()
         .filter(|found| dashboards.contains(&found.arn))
@@ -183,6 +187,7 @@ async fn read_named_targets<C: Reads, L: Ledger>(
 ) -> Result<Prefetched, AwsError> {
     let mut prefetched = Prefetched {
         now: discovery.now,
+        region: discovery.event.region.clone(),
         ..Prefetched::default()
     };
     for arn in arns {
@@ -209,6 +214,7 @@ async fn find_resource_targets<C: Reads, L: Ledger>(
     };
     let mut prefetched = Prefetched {
         now: discovery.now,
+        region: discovery.event.region.clone(),
         alarms: discovery.cloud.describe_alarms(&prefix, false).await?,
         own_alarms: discovery.cloud.list_own_alarms(Some(&arn)).await?,
         ..Prefetched::default()
@@ -228,7 +234,8 @@ async fn find_resource_targets<C: Reads, L: Ledger>(
     let app = policy::app_name(&prefetched.resource_with_tags(&arn).tags).map(str::to_owned);
     if let Some(app) = app {
         read_application(&mut prefetched, &arn, &app, discovery.cloud).await?;
-        targets.extend(dashboard_target(&arn, arn.region(), &app, true));
+        let count = prefetched.list_members(&app).len();
+        targets.extend(application_dashboards(&arn, arn.region(), &app, count));
     }
     Ok(Targets::Found(targets, prefetched))
 }
@@ -248,8 +255,24 @@ async fn read_application<C: Reads>(
         .filter(|other| other != member)
         .collect();
     prefetched.read_resources(&others, cloud).await?;
+    read_caches(prefetched, Some(app), cloud).await
+}
+
+/// Reads the caches of one application or of all, with their nodes. They need no tag but that of the application.
+async fn read_caches<C: Reads>(
+    prefetched: &mut Prefetched,
+    app: Option<&str>,
+    cloud: &C,
+) -> Result<(), AwsError> {
     prefetched.caches = cloud.list_tagged(ResourceKind::Cache, APP).await?;
-    Ok(())
+    let unknown: Vec<Arn> = prefetched
+        .caches
+        .iter()
+        .filter(|cache| app.is_none() || policy::app_name(&cache.tags) == app)
+        .map(|cache| cache.arn.clone())
+        .filter(|cache| cache.is_cache() && !prefetched.databases.contains_key(cache))
+        .collect();
+    prefetched.read_resources(&unknown, cloud).await
 }
 
 /// Finds all managed resources, and all that Lamplighter has created an alarm or a dashboard for.
@@ -259,6 +282,7 @@ async fn find_sweep_targets<C: Reads, L: Ledger>(
     let managed = list_managed(discovery.cloud).await?;
     let mut prefetched = Prefetched {
         now: discovery.now,
+        region: discovery.event.region.clone(),
         alarms: discovery.cloud.describe_alarms(ALARM_PREFIX, false).await?,
         own_alarms: discovery.cloud.list_own_alarms(None).await?,
         ..Prefetched::default()
@@ -275,10 +299,7 @@ async fn find_sweep_targets<C: Reads, L: Ledger>(
         .collect();
     let arns: Vec<Arn> = arns.into_iter().collect();
     prefetched.read_resources(&arns, discovery.cloud).await?;
-    prefetched.caches = discovery
-        .cloud
-        .list_tagged(ResourceKind::Cache, APP)
-        .await?;
+    read_caches(&mut prefetched, None, discovery.cloud).await?;
     let mut targets: Vec<Tagged> = arns
         .iter()
         .map(|arn| prefetched.resource_with_tags(arn))
@@ -287,9 +308,11 @@ async fn find_sweep_targets<C: Reads, L: Ledger>(
     let region = discovery.event.region.as_str();
     let existing = discovery
         .cloud
-        .list_dashboards(&dashboard_prefix(region))
+        .list_dashboards(dashboard_prefix(region).trim_end_matches('-'))
         .await?;
-    targets.extend(dashboard_targets(&targets, &existing, region, &topic));
+    let count_members = |app: &str| prefetched.list_members(app).len();
+    let dashboards = dashboard_targets(&targets, &existing, region, &topic, count_members);
+    targets.extend(dashboards);
     if !topic.as_str().is_empty() {
         prefetched.unconfirmed_subscriptions = discovery
             .cloud

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::InactiveSubscription;
 use lamplighter::plan::Finding;
-use lamplighter::policy;
+use lamplighter::policy::{self, Managed};
 
 use crate::alarm_findings::check_alarms;
 use crate::database_findings::check_database;
@@ -35,6 +35,9 @@ pub fn find_problems(
             newest: newest.as_ref(),
             scalable: scalable.as_ref(),
             state: context.state,
+            is_started_by_us: context.policy.scale.is_some()
+                && context.policy.invalid.is_none()
+                && context.policy.managed == Managed::Act,
         }
         .find_problems(),
         Subject::Database(database) if !database.arn.is_cache() => check_database(database),

@@ -8,16 +8,21 @@
 //! the targets whose alarms fire. It never changes an alarm
 //! that it doesn't own, even one with a name of its own. It reports findings but doesn't fix them.
 
+#[cfg(test)]
+mod alarm_bounds_tests;
 mod alarm_details;
+mod alarm_drift;
 mod alarm_findings;
 mod alarm_incidents;
-mod alarm_kind;
 mod alarm_messages;
-mod alarm_names;
+mod alarm_reads;
 mod alarm_spec;
 #[cfg(test)]
 mod alarm_tests;
-mod connection_limit;
+mod alarm_words;
+mod balancer_metrics;
+mod cache_alarms;
+mod cache_graphs;
 mod dashboard;
 mod dashboard_targets;
 mod database_alarms;
@@ -27,6 +32,7 @@ mod decide;
 mod discovery;
 mod finding;
 mod findings;
+mod instance_class;
 mod layout;
 mod observation;
 mod observed;
@@ -59,6 +65,7 @@ use crate::dashboard_targets::is_dashboard;
 use crate::reads::Reads;
 
 pub use alarm_details::AlarmDetails;
+pub use dashboard::Member;
 pub use decide::decide;
 pub use observation::Prefetched;
 pub use observed::{Observed, OwnAlarm, Subject};
@@ -82,6 +89,10 @@ impl Operation for Enroll {
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
         Policy::from_tags(tags, defaults).map(Some)
+    }
+
+    fn find_mistake(policy: &Policy) -> Option<&TagError> {
+        policy.invalid.as_ref()
     }
 
     fn cleanup_policy(&self, defaults: &StackDefaults) -> Option<Policy> {

@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{
-    Arn, CloudTrailEvent, Database, ExistingAlarm, InactiveSubscription, ScalableTarget, Service,
-    Tagged, TargetGroup,
+    Arn, Database, ExistingAlarm, InactiveSubscription, ScalableTarget, Service, Tagged,
+    TargetGroup, alarm_prefix,
 };
 use lamplighter::policy::{self, BaseRevision, DeployPolicy, STACK, StackDefaults, TARGET};
 
-use crate::alarm_details::AlarmDetails;
-use crate::alarm_incidents::{TIMELINE, is_incident, needs_calls, needs_values};
-use crate::alarm_kind::AlarmKind;
-use crate::alarm_names::alarm_prefix;
+use crate::alarm_incidents::is_incident;
+use crate::alarm_reads;
+use crate::dashboard::{MEMBERS_PER_DASHBOARD, Member};
+use crate::dashboard_targets::part_number;
 use crate::observed::{Observed, OwnAlarm, Subject};
 use crate::policy::Policy;
 use crate::reads::Reads;
@@ -25,6 +25,8 @@ use crate::stray_tags::StrayTag;
 pub struct Prefetched {
     /// The time of the run.
     pub now: Timestamp,
+    /// The region of the stack, which the names of dashboards have.
+    pub region: String,
     pub services: BTreeMap<Arn, Service>,
     pub databases: BTreeMap<Arn, Database>,
     pub caches: Vec<Tagged>,
@@ -146,7 +148,7 @@ impl Prefetched {
         let alarms = self.find_alarms(arn, &context.policy.stack, cloud).await?;
         Ok(Observed {
             at: self.now,
-            details: read_details(context, &alarms, &subject, self.now, cloud).await?,
+            details: alarm_reads::read_details(context, &alarms, &subject, self.now, cloud).await?,
             alarms,
             subject,
             dashboard,
@@ -190,7 +192,13 @@ impl Prefetched {
         }
         Ok(match arn.service() {
             "cloudwatch" => {
-                self.build_application(policy::app_name(&context.target.tags).unwrap_or_default())
+                let app = policy::app_name(&context.target.tags).unwrap_or_default();
+                let part = part_number(arn, &self.region, app);
+                let members = self.list_members(app);
+                let mut parts = members.chunks(MEMBERS_PER_DASHBOARD);
+                Subject::Application {
+                    members: parts.nth(part - 1).unwrap_or_default().to_vec(),
+                }
             }
             "sns" => Subject::Topic {
                 inactive: self.unconfirmed_subscriptions.clone(),
@@ -208,29 +216,41 @@ impl Prefetched {
             .collect()
     }
 
-    fn build_application(&self, app: &str) -> Subject {
+    /// Returns the managed services and databases of an application, and its caches, managed or not.
+    pub(crate) fn list_members(&self, app: &str) -> Vec<Member> {
         let services = self
             .services
             .values()
-            .filter(|service| is_managed_member(&service.tags, app));
+            .filter(|service| is_managed_member(&service.tags, app))
+            .map(|service| {
+                let groups = self.find_target_groups(service);
+                Member::Service(Box::new(service.clone()), groups)
+            });
+        let databases = self
+            .databases
+            .values()
+            .filter(|database| !database.arn.is_cache() && is_managed_member(&database.tags, app))
+            .map(|database| Member::Database(Box::new(database.clone())));
         let caches = self
             .caches
             .iter()
-            .filter(|cache| policy::app_name(&cache.tags) == Some(app));
-        Subject::Application {
-            services: services
-                .map(|service| (service.clone(), self.find_target_groups(service)))
-                .collect(),
-            databases: self
-                .databases
-                .values()
-                .filter(|database| {
-                    !database.arn.is_cache() && is_managed_member(&database.tags, app)
-                })
-                .cloned()
-                .collect(),
-            caches: caches.map(|cache| cache.arn.clone()).collect(),
-        }
+            .filter(|cache| policy::app_name(&cache.tags) == Some(app))
+            .map(|cache| Member::Cache(Box::new(self.find_cache(cache))));
+        services.chain(databases).chain(caches).collect()
+    }
+
+    /// Returns a cache with its nodes. One that is a single cluster is its own node.
+    fn find_cache(&self, cache: &Tagged) -> Database {
+        let name = cache.arn.display_name();
+        let described = self.databases.get(&cache.arn).cloned();
+        let mut found = described.unwrap_or_else(|| Database {
+            arn: cache.arn.clone(),
+            nodes: Vec::from_iter(cache.arn.database_kind().is_none().then(|| name.clone())),
+            identifier: name,
+            ..Database::default()
+        });
+        found.tags.clone_from(&cache.tags);
+        found
     }
 
     /// Finds the alarms under a target's names. The tag listing is eventually consistent, so the
@@ -265,87 +285,6 @@ impl Prefetched {
         }
         Ok(found)
     }
-}
-
-/// The time that messages about an alarm look back.
-const VALUES_WINDOW: SignedDuration = SignedDuration::from_mins(15);
-
-/// Reads what messages about the alarms of a target say, if any is due.
-async fn read_details<C: Reads>(
-    context: TargetContext<'_, Policy>,
-    alarms: &[OwnAlarm],
-    subject: &Subject,
-    now: Timestamp,
-    cloud: &C,
-) -> Result<Vec<AlarmDetails>, AwsError> {
-    let mut found = Vec::new();
-    for own in alarms.iter().filter(|own| own.is_ours) {
-        let alarm = &own.existing;
-        if !needs_values(context, subject, alarm) {
-            continue;
-        }
-        let mut details = AlarmDetails {
-            name: alarm.name.clone(),
-            ..AlarmDetails::default()
-        };
-        read_values(&mut details, alarm, subject, now, cloud).await?;
-        if needs_calls(context.state, alarm, now)
-            && let Some(since) = alarm.state_since
-        {
-            details.calls = read_calls(context, since, cloud).await;
-        }
-        found.push(details);
-    }
-    Ok(found)
-}
-
-async fn read_values<C: Reads>(
-    details: &mut AlarmDetails,
-    alarm: &ExistingAlarm,
-    subject: &Subject,
-    now: Timestamp,
-    cloud: &C,
-) -> Result<(), AwsError> {
-    let from = now - VALUES_WINDOW;
-    if let Some(settings) = alarm.alarm.as_ref().filter(|settings| settings.period == 1) {
-        details.values = cloud.read_measure(&settings.measure, from, now).await?;
-    }
-    if let Subject::Service { groups, .. } = subject
-        && AlarmKind::of_alarm(&alarm.name) == AlarmKind::Errors
-    {
-        for traffic in cloud.read_traffic(groups, from, now).await? {
-            for (minute, requests) in traffic.requests {
-                *details.requests.entry(minute).or_default() += requests;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Reads the calls of others that changed a target in the half hour before an alarm, oldest first. A failed look-up counts
-/// as none: the alarm itself was reported.
-async fn read_calls<C: Reads>(
-    context: TargetContext<'_, Policy>,
-    alarm_since: Timestamp,
-    cloud: &C,
-) -> Vec<CloudTrailEvent> {
-    let arn = &context.target.arn;
-    let source = match arn.service() {
-        "ecs" => "ecs.amazonaws.com",
-        "elasticache" => "elasticache.amazonaws.com",
-        _ => "rds.amazonaws.com",
-    };
-    let full_name = arn.display_name();
-    let names: Vec<&str> = full_name.split('/').collect();
-    let mut calls = cloud
-        .calls_about(source, &names, alarm_since - TIMELINE)
-        .await
-        .unwrap_or_default();
-    // What the functions of the stack did is in the timeline.
-    let own_prefix = format!("{}-", context.policy.stack);
-    calls.retain(|call| call.at <= alarm_since && !call.by.starts_with(&own_prefix));
-    calls.sort_by_key(|call| call.at);
-    calls
 }
 
 fn arns_of(service: &str, arns: &[Arn]) -> Vec<Arn> {

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use lamplighter::model::{
-    Alarm, Arn, Database, ExistingAlarm, InactiveSubscription, ScalableTarget, Service,
-    TargetGroup, TaskDefinition,
+    Alarm, Database, ExistingAlarm, InactiveSubscription, ScalableTarget, Service, TargetGroup,
+    TaskDefinition,
 };
 use serde::Serialize;
 
 use crate::alarm_details::AlarmDetails;
+use crate::dashboard::Member;
 use crate::stray_tags::StrayTag;
 
 /// The observed state of a target, as the input of [`crate::decide`].
@@ -26,6 +27,7 @@ pub struct Observed {
 
 /// The resource behind a target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each target")]
 pub enum Subject {
     Service {
         service: Box<Service>,
@@ -36,11 +38,9 @@ pub enum Subject {
         scalable: Option<ScalableTarget>,
     },
     Database(Box<Database>),
-    /// An application and its managed resources.
+    /// The members of an application that one of its dashboards shows.
     Application {
-        services: Vec<(Service, Vec<TargetGroup>)>,
-        databases: Vec<Database>,
-        caches: Vec<Arn>,
+        members: Vec<Member>,
     },
     /// The stack's topic, with the subscribed addresses that receive no messages; and the tags of the account and region
     /// that have no effect, which belong to no target.

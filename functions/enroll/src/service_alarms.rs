@@ -1,70 +1,86 @@
 //! The alarms that a service should have. Their thresholds come from its tags or from the stack
 //! parameters.
 
-use lamplighter::model::{Alarm, AlarmMetric, Arn, Measure, Service, Statistic, TargetGroup};
-use lamplighter::policy::ScalePolicy;
+use lamplighter::model::{Alarm, AlarmKind, Arn, Measure, Service, Statistic};
+use lamplighter::model::{Share, TargetGroup};
 
-use crate::alarm_spec::{AT_LEAST, AlarmSpec, MORE_THAN, PEAK_MINUTES, alarm_metric, peak_alarm};
+use crate::alarm_spec::{
+    AlarmSpec, LESS_THAN, MAX_METRICS, MORE_THAN, PEAK_MINUTES, alarm_metric, combine_metrics,
+    format_time, peak_alarm,
+};
+use crate::balancer_metrics::{balancer_metrics, group_metrics, healthy_metrics};
 use crate::policy::Policy;
 
 /// Threshold of the memory alarm, in percent, for a service that is not scaled by memory.
-const MEMORY_PEAK_PERCENT: u32 = 90;
-/// Threshold of HTTP 5xx responses per minute.
-const ERRORS_PER_MINUTE: f64 = 10.0;
+const MEMORY_PEAK_PERCENT: f64 = 90.0;
+/// The share of requests that may fail, in percent.
+const ERRORS_PERCENT: f64 = 2.0;
+/// Minutes over which errors and response times are measured. CloudWatch evaluates the last five minutes every minute.
+/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation-window.html>
+const RATE_MINUTES: u32 = 5;
 
 pub fn service_alarms(policy: &Policy, service: &Service, groups: &[TargetGroup]) -> Vec<Alarm> {
+    let alarms = &policy.alarms;
+    let (cpu, memory) = peak_bounds(policy);
+    let arn = &service.arn;
+    let busiest = alarms.bound(AlarmKind::BusiestTask).map(|percent| {
+        let measure = utilization(arn, "CPUUtilization", Statistic::Maximum);
+        let metric = "CPU of the busiest task";
+        peak_alarm(AlarmKind::BusiestTask, metric, percent, measure)
+    });
+    let cpu_used = utilization(arn, "CPUUtilization", Statistic::Average);
+    let memory_used = utilization(arn, "MemoryUtilization", Statistic::Average);
+    [
+        cpu.map(|cpu| peak_alarm(AlarmKind::Cpu, "CPU", cpu, cpu_used)),
+        Some(peak_alarm(AlarmKind::Memory, "memory", memory, memory_used)),
+        busiest,
+        requests_alarm(policy, groups),
+        unhealthy_alarm(policy, groups),
+        no_healthy_alarm(service, groups),
+        errors_alarm(policy, groups),
+        balancer_errors_alarm(policy, groups),
+        latency_alarm(policy, groups),
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|spec| !alarms.is_off(spec.kind))
+    .map(|spec| spec.into_alarm(arn))
+    .collect()
+}
+
+/// Returns the bounds of CPU and memory, in percent. What a service is scaled by is its bound. A worker that is busy is no
+/// reason for an alarm, unless a tag has a bound.
+fn peak_bounds(policy: &Policy) -> (Option<f64>, f64) {
     let scale = policy.scale.as_ref();
-    let cpu = scale.map_or(policy.cpu_peak, |scale| scale.cpu);
+    let bound = policy.alarms.bound(AlarmKind::Cpu);
+    let cpu = match scale {
+        Some(scale) if scale.follows_cpu() => Some(f64::from(scale.cpu)),
+        Some(_) => bound,
+        None => Some(bound.unwrap_or_else(|| f64::from(policy.cpu_peak))),
+    };
     let memory = scale
         .and_then(|scale| scale.memory)
+        .map(f64::from)
+        .or_else(|| policy.alarms.bound(AlarmKind::Memory))
         .unwrap_or(MEMORY_PEAK_PERCENT);
-    let cpu_used = average_utilization(&service.arn, "CPUUtilization");
-    let memory_used = average_utilization(&service.arn, "MemoryUtilization");
-    let mut specs = vec![
-        peak_alarm("cpu-peak", "CPU", cpu, cpu_used),
-        peak_alarm("memory-peak", "memory", memory, memory_used),
-    ];
-    specs.extend(load_balancer_alarms(scale, groups));
-    specs
-        .into_iter()
-        .map(|spec| spec.into_alarm(&service.arn))
-        .collect()
+    (cpu, memory)
 }
 
-fn average_utilization(service: &Arn, metric: &str) -> Measure {
+fn utilization(service: &Arn, metric: &str, statistic: Statistic) -> Measure {
     let (cluster, name) = service.ecs_cluster_and_name().unwrap_or_default();
     let dimensions = [("ClusterName", cluster), ("ServiceName", name)];
-    Measure::One(alarm_metric(
-        "AWS/ECS",
-        metric,
-        &dimensions,
-        Statistic::Average,
-    ))
+    Measure::One(alarm_metric("AWS/ECS", metric, &dimensions, statistic))
 }
 
-/// Builds the load balancer alarms of a service. Requests are counted per target, so that
-/// CloudWatch divides by the current task count and the threshold never changes with it.
-fn load_balancer_alarms(
-    scale: Option<&ScalePolicy>,
-    groups: &[TargetGroup],
-) -> Vec<AlarmSpec<'static>> {
-    let requests = scale.and_then(|scale| requests_alarm(scale, groups));
-    let unhealthy =
-        measure_groups(groups, "UnHealthyHostCount", Statistic::Minimum).map(unhealthy_alarm);
-    let errors =
-        measure_groups(groups, "HTTPCode_Target_5XX_Count", Statistic::Sum).map(errors_alarm);
-    [requests, unhealthy, errors]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-fn requests_alarm(scale: &ScalePolicy, groups: &[TargetGroup]) -> Option<AlarmSpec<'static>> {
-    let rps = scale.rps?;
+/// Builds the alarm on requests. They are counted per target, so that CloudWatch divides by the current task count and the
+/// threshold never changes with it.
+fn requests_alarm(policy: &Policy, groups: &[TargetGroup]) -> Option<AlarmSpec> {
+    let rps = policy.scale.as_ref()?.rps?;
+    let metrics = group_metrics(groups, "RequestCountPerTarget", Statistic::Sum);
     Some(AlarmSpec {
-        kind: "requests",
+        kind: AlarmKind::Requests,
         about: format!("more than {rps} requests per second and task"),
-        measure: measure_groups(groups, "RequestCountPerTarget", Statistic::Sum)?,
+        measure: combine_metrics(metrics, Measure::Sum)?,
         comparison: MORE_THAN,
         threshold: f64::from(rps) * 60.0,
         minutes: 1,
@@ -73,54 +89,95 @@ fn requests_alarm(scale: &ScalePolicy, groups: &[TargetGroup]) -> Option<AlarmSp
     })
 }
 
-fn unhealthy_alarm(measure: Measure) -> AlarmSpec<'static> {
-    AlarmSpec {
-        kind: "unhealthy-targets",
-        about: format!("an unhealthy target for {PEAK_MINUTES} minutes"),
-        measure,
-        comparison: AT_LEAST,
-        threshold: 1.0,
+fn unhealthy_alarm(policy: &Policy, groups: &[TargetGroup]) -> Option<AlarmSpec> {
+    let metrics = healthy_metrics(groups, "UnHealthyHostCount", Statistic::Minimum);
+    let measure = combine_metrics(metrics, Measure::Sum)?;
+    let count = policy
+        .alarms
+        .bound(AlarmKind::UnhealthyTargets)
+        .unwrap_or(1.0);
+    let about = format!("at least {count} unhealthy targets");
+    let spec = AlarmSpec::at_least(AlarmKind::UnhealthyTargets, &about, measure, count);
+    Some(spec.quiet_without_data())
+}
+
+/// Builds the alarm on a service without any healthy target. Without a registered target there are no data, so that missing
+/// data fire it, too, unless the service is stopped.
+fn no_healthy_alarm(service: &Service, groups: &[TargetGroup]) -> Option<AlarmSpec> {
+    let metrics = healthy_metrics(groups, "HealthyHostCount", Statistic::Maximum);
+    let is_stopped = service.desired_count == 0;
+    let about = if is_stopped {
+        "no healthy target; quiet while the service is stopped".to_owned()
+    } else {
+        format!("no healthy target, or none registered, for {PEAK_MINUTES} minutes")
+    };
+    Some(AlarmSpec {
+        kind: AlarmKind::NoHealthyTarget,
+        about,
+        measure: combine_metrics(metrics, Measure::Sum)?,
+        comparison: LESS_THAN,
+        // No count is below zero.
+        threshold: if is_stopped { 0.0 } else { 1.0 },
         minutes: PEAK_MINUTES,
         period: 1,
-        missing: "notBreaching",
-    }
+        missing: if is_stopped {
+            "notBreaching"
+        } else {
+            "breaching"
+        },
+    })
 }
 
-fn errors_alarm(measure: Measure) -> AlarmSpec<'static> {
-    AlarmSpec {
-        kind: "errors-5xx",
-        about: format!(
-            "at least {ERRORS_PER_MINUTE:.0} HTTP 5xx responses a minute for {PEAK_MINUTES} minutes"
-        ),
-        measure,
-        comparison: AT_LEAST,
-        threshold: ERRORS_PER_MINUTE,
-        minutes: PEAK_MINUTES,
-        period: 1,
-        missing: "notBreaching",
-    }
+/// Builds the alarm on the share of requests that the service answers with 5xx.
+fn errors_alarm(policy: &Policy, groups: &[TargetGroup]) -> Option<AlarmSpec> {
+    let percent = policy
+        .alarms
+        .bound(AlarmKind::Errors)
+        .unwrap_or(ERRORS_PERCENT);
+    let share = Share {
+        part: group_metrics(groups, "HTTPCode_Target_5XX_Count", Statistic::Sum),
+        others: group_metrics(groups, "RequestCount", Statistic::Sum),
+        is_beside: false,
+        least: policy.alarms.errors_count,
+    };
+    let what = format!("at least {percent} % of requests answered with HTTP 5xx");
+    share_alarm(AlarmKind::Errors, &what, share, percent)
 }
 
-/// Measures a load balancer metric over all target groups; `None` behind no load balancer.
-fn measure_groups(groups: &[TargetGroup], metric: &str, statistic: Statistic) -> Option<Measure> {
-    let metrics = groups.iter().flat_map(|group| {
-        group.load_balancer_dimensions().map(move |balancer| {
-            let dimensions = [
-                ("TargetGroup", group.metric_dimension()),
-                ("LoadBalancer", balancer),
-            ];
-            alarm_metric("AWS/ApplicationELB", metric, &dimensions, statistic)
-        })
-    });
-    combine_metrics(metrics.collect())
+/// Builds the alarm on the share of requests that the load balancer answers with 5xx itself. It doesn't count these among its
+/// requests.
+fn balancer_errors_alarm(policy: &Policy, groups: &[TargetGroup]) -> Option<AlarmSpec> {
+    let percent = policy.alarms.bound(AlarmKind::BalancerErrors)?;
+    let share = Share {
+        part: balancer_metrics(groups, "HTTPCode_ELB_5XX_Count", Statistic::Sum),
+        others: balancer_metrics(groups, "RequestCount", Statistic::Sum),
+        is_beside: true,
+        least: policy.alarms.errors_count,
+    };
+    let what =
+        format!("at least {percent} % of requests answered with HTTP 5xx by the load balancer");
+    share_alarm(AlarmKind::BalancerErrors, &what, share, percent)
 }
 
-/// Combines metrics into one measure. Several metrics are summed, because one service may be behind
-/// several load balancers.
-fn combine_metrics(mut metrics: Vec<AlarmMetric>) -> Option<Measure> {
-    match metrics.len() {
-        0 => None,
-        1 => metrics.pop().map(Measure::One),
-        _ => Some(Measure::Sum(metrics)),
-    }
+/// Builds the alarm on a share. Each of its two counts gets half of the metrics that an alarm may have.
+fn share_alarm(kind: AlarmKind, what: &str, mut share: Share, percent: f64) -> Option<AlarmSpec> {
+    share.part.truncate(MAX_METRICS / 2);
+    share.others.truncate(MAX_METRICS / 2);
+    let least = share.least;
+    (!share.part.is_empty()).then(|| AlarmSpec {
+        about: format!("{what}, and at least {least} of them, in {RATE_MINUTES} minutes"),
+        minutes: 1,
+        period: RATE_MINUTES,
+        ..AlarmSpec::at_least(kind, "", Measure::Share(share), percent).quiet_without_data()
+    })
+}
+
+fn latency_alarm(policy: &Policy, groups: &[TargetGroup]) -> Option<AlarmSpec> {
+    let seconds = policy.alarms.bound(AlarmKind::Latency)?;
+    let metrics = group_metrics(groups, "TargetResponseTime", Statistic::P99);
+    let measure = combine_metrics(metrics, Measure::Greatest)?;
+    let time = format_time(seconds);
+    let about = format!("99th percentile of the response time at or above {time}");
+    let spec = AlarmSpec::at_least(AlarmKind::Latency, &about, measure, seconds);
+    Some(spec.quiet_without_data())
 }

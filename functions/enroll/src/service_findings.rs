@@ -19,6 +19,8 @@ pub struct ServiceFacts<'a> {
     pub newest: Option<&'a TaskDefinition>,
     pub scalable: Option<&'a ScalableTarget>,
     pub state: &'a TargetState,
+    /// Whether `scale` starts the service again that it stopped: its tags are valid, and it may act.
+    pub is_started_by_us: bool,
 }
 
 impl ServiceFacts<'_> {
@@ -76,18 +78,31 @@ impl ServiceFacts<'_> {
         let least = self.scale.map_or(service.desired_count, |scale| {
             i32::try_from(scale.min).unwrap_or(i32::MAX)
         });
+        let is_ours = self.state.scaling.stopped_since.is_some();
+        if service.desired_count == 0 && is_ours {
+            return (!self.is_started_by_us).then(|| {
+                build_finding(
+                    "left-stopped",
+                    "0 tasks desired - not started again",
+                    "Lamplighter stopped the service while nothing was to do. It starts it only with a valid tag lamplighter:scale and \
+                     lamplighter:managed = true.",
+                    &format!("Correct the tags, or start it by hand: {} --desired-count 1", update_service_command(&service.arn)),
+                )
+            });
+        }
         if self.scale.is_some() && service.desired_count == 0 {
             return Some(build_finding(
                 "stopped",
                 "0 tasks desired - not scaled",
-                "Lamplighter never sets a desired count of 0, and does not change one that someone else set.",
+                "Somebody else set a desired count of 0, which Lamplighter does not change.",
                 &format!(
                     "Remove lamplighter:scale, or have it scaled again: {} --desired-count 1",
                     update_service_command(&service.arn)
                 ),
             ));
         }
-        (least == 1 && service.scheduling_strategy != "DAEMON").then(|| {
+        let has_queue = self.scale.is_some_and(|scale| scale.queue.is_some());
+        (least == 1 && !has_queue && service.scheduling_strategy != "DAEMON").then(|| {
             build_finding(
                 "one-task",
                 "only 1 task - no redundancy",

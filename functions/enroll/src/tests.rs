@@ -15,17 +15,17 @@ use lamplighter::{Event, Plan};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{Enroll, Mistake, Observed, OwnAlarm, StrayTag, Subject, decide};
+use crate::{Enroll, Member, Mistake, Observed, OwnAlarm, StrayTag, Subject, decide};
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
 
-struct Given {
-    arn: Arn,
-    tags: BTreeMap<String, String>,
-    observed: Observed,
+pub struct Given {
+    pub arn: Arn,
+    pub tags: BTreeMap<String, String>,
+    pub observed: Observed,
 }
 
-fn group(name: &str) -> TargetGroup {
+pub fn group(name: &str) -> TargetGroup {
     TargetGroup {
         arn: format!("arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/0123456789abcdef"),
         load_balancers: vec![
@@ -48,7 +48,7 @@ fn definition(image: &str) -> TaskDefinition {
 }
 
 /// shop/web, well set up, behind a load balancer, managed and without alarms.
-fn service() -> Given {
+pub fn service() -> Given {
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
     let service = Service::new_rolling(arn.clone(), 2);
     let pinned = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web@sha256:ab";
@@ -62,7 +62,7 @@ fn service() -> Given {
     given(arn, subject).tag("managed", "true")
 }
 
-fn database() -> Database {
+pub fn database() -> Database {
     Database {
         arn: Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders"),
         identifier: "orders".into(),
@@ -78,7 +78,7 @@ fn database() -> Database {
     }
 }
 
-fn given(arn: Arn, subject: Subject) -> Given {
+pub fn given(arn: Arn, subject: Subject) -> Given {
     Given {
         arn,
         tags: BTreeMap::new(),
@@ -93,13 +93,13 @@ fn given(arn: Arn, subject: Subject) -> Given {
 }
 
 impl Given {
-    fn tag(mut self, key: &str, value: &str) -> Self {
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
         self.tags
             .insert(format!("lamplighter:{key}"), value.to_owned());
         self
     }
 
-    fn decided(&self) -> Plan {
+    pub fn decided(&self) -> Plan {
         let policy = Enroll
             .parse_policy(&self.tags, &StackDefaults::default())
             .unwrap()
@@ -121,7 +121,7 @@ impl Given {
         )
     }
 
-    fn alarms(&self) -> ApplyAlarms {
+    pub fn alarms(&self) -> ApplyAlarms {
         match self
             .decided()
             .steps
@@ -141,7 +141,7 @@ impl Given {
     }
 
     /// Carries out what was decided.
-    fn enrolled(mut self) -> Self {
+    pub fn enrolled(mut self) -> Self {
         let ApplyAlarms { put, delete, .. } = self.alarms();
         self.observed
             .alarms
@@ -156,6 +156,7 @@ impl Given {
                 state: AlarmState::Ok,
                 state_since: Some(NOW),
                 state_reason: "Threshold Crossed.".into(),
+                description: alarm.description.clone(),
                 actions: alarm.actions.clone(),
                 alarm: Some(alarm),
             };
@@ -167,7 +168,7 @@ impl Given {
         self
     }
 
-    fn findings(&self) -> Vec<String> {
+    pub fn findings(&self) -> Vec<String> {
         self.decided()
             .findings
             .unwrap()
@@ -177,7 +178,7 @@ impl Given {
     }
 }
 
-fn lines(alarms: &ApplyAlarms) -> String {
+pub fn lines(alarms: &ApplyAlarms) -> String {
     let line = |alarm: &lamplighter::model::Alarm| {
         let metric = &alarm.measure.metrics()[0];
         let (name, statistic) = (&metric.name, metric.statistic.as_str());
@@ -190,14 +191,15 @@ fn lines(alarms: &ApplyAlarms) -> String {
 }
 
 #[test]
-fn a_scaled_service_gets_five_alarms_with_the_bounds_of_its_tag() {
+fn a_scaled_service_gets_six_alarms_with_the_bounds_of_its_tag() {
     let alarms = service().tag("scale", "min=2 max=8 rps=25 cpu=70").alarms();
     insta::assert_snapshot!(lines(&alarms), @"
     lamplighter/shop/web/cpu-peak CPUUtilization Average GreaterThanOrEqualToThreshold 70 3×1 min
     lamplighter/shop/web/memory-peak MemoryUtilization Average GreaterThanOrEqualToThreshold 90 3×1 min
     lamplighter/shop/web/requests RequestCountPerTarget Sum GreaterThanThreshold 1500 1×1 min
     lamplighter/shop/web/unhealthy-targets UnHealthyHostCount Minimum GreaterThanOrEqualToThreshold 1 3×1 min
-    lamplighter/shop/web/errors-5xx HTTPCode_Target_5XX_Count Sum GreaterThanOrEqualToThreshold 10 3×1 min
+    lamplighter/shop/web/no-healthy-target HealthyHostCount Maximum LessThanThreshold 1 3×1 min
+    lamplighter/shop/web/errors-5xx HTTPCode_Target_5XX_Count Sum GreaterThanOrEqualToThreshold 2 1×5 min
     ");
     assert_eq!(
         alarms.tags["lamplighter:target"],
@@ -214,7 +216,7 @@ fn without_the_scale_tag_requests_have_no_bound() {
         .into_iter()
         .map(|alarm| alarm.name)
         .collect();
-    assert_eq!(names.len(), 4);
+    assert_eq!(names.len(), 5);
     assert!(!names.iter().any(|name| name.ends_with("requests")));
 }
 
@@ -237,7 +239,7 @@ fn two_target_groups_make_one_alarm_over_both() {
 #[test]
 fn enrolled_once_nothing_is_left_to_do_and_a_changed_tag_changes_its_alarms_alone() {
     let enrolled = service().tag("scale", "max=8 cpu=70").enrolled();
-    assert_eq!(enrolled.decided().reason, "5 alarms up to date");
+    assert_eq!(enrolled.decided().reason, "6 alarms up to date");
     let changed = enrolled.tag("scale", "max=8 cpu=60").alarms();
     assert_eq!(
         changed
@@ -256,14 +258,14 @@ fn what_is_not_managed_any_more_loses_its_alarms_and_other_peoples_stay() {
     untagged.tags.clear();
     untagged.observed.alarms[0].is_ours = false;
     let alarms = untagged.alarms();
-    assert_eq!((alarms.put.len(), alarms.delete.len()), (0, 3));
+    assert_eq!((alarms.put.len(), alarms.delete.len()), (0, 4));
     assert!(
         !alarms
             .delete
             .contains(&"lamplighter/shop/web/cpu-peak".to_owned())
     );
     untagged.observed.subject = Subject::Gone;
-    assert_eq!(untagged.alarms().delete.len(), 3);
+    assert_eq!(untagged.alarms().delete.len(), 4);
     assert_eq!(untagged.findings(), Vec::<String>::new());
 }
 
@@ -407,9 +409,10 @@ fn a_database_gets_bounds_from_its_class_and_engine() {
             .alarms()
     };
     insta::assert_snapshot!(lines(&alarms(database())), @"
-    lamplighter/db:orders/cpu-peak CPUUtilization Average GreaterThanOrEqualToThreshold 80 3×1 min
     lamplighter/db:orders/free-storage FreeStorageSpace Minimum LessThanThreshold 10737418240 3×1 min
     lamplighter/db:orders/connections DatabaseConnections Maximum GreaterThanOrEqualToThreshold 1297 3×1 min
+    lamplighter/db:orders/cpu-peak CPUUtilization Average GreaterThanOrEqualToThreshold 80 3×1 min
+    lamplighter/db:orders/free-memory FreeableMemory Minimum LessThanThreshold 858993459 3×1 min
     ");
     let cluster = Database {
         arn: Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:orders"),
@@ -450,10 +453,21 @@ fn application() -> Given {
         .tags
         .insert("lamplighter:scale".into(), "min=2 max=8".into());
     let arn = Arn::new("arn:aws:cloudwatch::123456789012:dashboard/lamplighter-eu-west-1-shop");
+    service
+        .tags
+        .insert("lamplighter:managed".into(), "true".into());
+    let cache = Database {
+        arn: Arn::new("arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:sessions"),
+        identifier: "sessions".into(),
+        nodes: vec!["sessions-001".into(), "sessions-002".into()],
+        ..Database::default()
+    };
     let subject = Subject::Application {
-        services: vec![(service, groups)],
-        databases: vec![database()],
-        caches: Vec::new(),
+        members: vec![
+            Member::Service(Box::new(service), groups),
+            Member::Database(Box::new(database())),
+            Member::Cache(Box::new(cache)),
+        ],
     };
     given(arn, subject)
         .tag("managed", "true")
@@ -510,13 +524,19 @@ fn the_bounds_are_drawn_in() {
     assert_eq!(
         drawn,
         [
-            "10 req/s 600.0",
-            "CPU peak 80.0",
+            "errors-5xx 2.0",
+            "no-healthy-target 1.0",
+            "requests 600.0",
+            "cpu-peak 80.0",
+            "memory-peak 90.0",
             "min 2.0",
             "max 8.0",
             "cpu-peak 80.0",
             "connections 1297.0",
-            "free-storage 10737418240.0"
+            "free-memory 858993459.0",
+            "free-storage 10737418240.0",
+            "cpu-peak 80.0",
+            "memory-peak 90.0"
         ]
     );
 }

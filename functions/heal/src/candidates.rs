@@ -4,20 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lamplighter::AwsError;
 use lamplighter::engine::{DiscoveryContext, Targets};
-use lamplighter::event::detail::alarm::split_alarm_name;
-use lamplighter::model::{Arn, Service, Tagged};
+use lamplighter::model::{ALARM_PREFIX, AlarmKind, Arn, Service, Tagged, alarm_prefix};
 use lamplighter::policy::{self, HealMode, HealPolicy, MANAGED, Managed};
 use lamplighter::ports::ledger::Ledger;
 
 use crate::prefetched::Prefetched;
 use crate::reads::Reads;
 
-/// Name prefix of Lamplighter's alarms; [`UNHEALTHY_TARGETS_ALARM`] is one of their kinds.
-const ALARM_PREFIX: &str = "lamplighter/";
-pub const UNHEALTHY_TARGETS_ALARM: &str = "unhealthy-targets";
-
-/// Cluster and name of a service.
-pub type ServiceName = (String, String);
+/// The alarms of targets that fail their health checks.
+pub const HEALED_ALARMS: [AlarmKind; 2] = [AlarmKind::UnhealthyTargets, AlarmKind::NoHealthyTarget];
 
 /// Returns the cluster name of a container instance.
 pub fn cluster_name(instance: &Arn) -> String {
@@ -48,22 +43,20 @@ pub fn is_healing_possible(service: &Service) -> bool {
     HealPolicy::from_tags(&service.tags).map_or(true, |policy| policy.mode != HealMode::Off)
 }
 
-/// Finds the services whose unhealthy-targets alarm is in ALARM.
+/// Returns the names of the alarms in ALARM of services without enough healthy targets.
 pub async fn find_alarming_services<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
-) -> Result<BTreeSet<ServiceName>, AwsError> {
+) -> Result<BTreeSet<String>, AwsError> {
     let alarms = discovery.cloud.describe_alarms(ALARM_PREFIX, true).await?;
     Ok(alarms
-        .iter()
-        .filter_map(|alarm| split_alarm_name(&alarm.name))
-        .filter(|(_, kind)| *kind == UNHEALTHY_TARGETS_ALARM)
-        .map(|((cluster, name), _)| (cluster.to_owned(), name.to_owned()))
+        .into_iter()
+        .map(|alarm| alarm.name)
+        .filter(|name| HEALED_ALARMS.contains(&AlarmKind::of_alarm(name)))
         .collect())
 }
 
-pub fn is_alarming(alarming: &BTreeSet<ServiceName>, arn: &Arn) -> bool {
-    arn.ecs_cluster_and_name()
-        .is_some_and(|(cluster, name)| alarming.contains(&(cluster.to_owned(), name.to_owned())))
+pub fn is_alarming(alarming: &BTreeSet<String>, arn: &Arn) -> bool {
+    alarm_prefix(arn).is_some_and(|prefix| alarming.iter().any(|name| name.starts_with(&prefix)))
 }
 
 pub fn to_tagged(service: &Service) -> Tagged {

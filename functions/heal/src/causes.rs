@@ -212,6 +212,7 @@ async fn read_peak_memory<C: Reads>(
         service: observed.service.arn.clone(),
         target_groups: Vec::new(),
         busiest: true,
+        queue: None,
     };
     let loads = cloud
         .read_loads(&[query], observed.at - MEMORY_PEAK_WINDOW, observed.at)

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
-use lamplighter::event::detail::alarm::{AlarmChange, split_alarm_name};
+use lamplighter::event::detail::alarm::AlarmChange;
 use lamplighter::event::detail::deployment::DeploymentChange;
 use lamplighter::event::detail::task::{InstanceChange, RunFailure, TaskChange};
-use lamplighter::model::{AlarmState, Arn, Service};
+use lamplighter::model::{AlarmKind, AlarmState, Arn, Service, split_alarm_name};
 use lamplighter::policy::MANAGED;
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
@@ -15,7 +15,7 @@ use lamplighter::{AwsError, Event, Function};
 
 use crate::affected_services::find_affected_services;
 use crate::candidates::{
-    UNHEALTHY_TARGETS_ALARM, build_targets, cluster_name, filter_services, find_alarming_services,
+    HEALED_ALARMS, build_targets, cluster_name, filter_services, find_alarming_services,
     find_managed_instances, index_by_arn, is_healing_possible, is_managed, to_tagged,
 };
 use crate::families::read_family;
@@ -131,7 +131,10 @@ async fn find_service_of_alarm<C: Reads, L: Ledger>(
     change: &AlarmChange,
 ) -> Discovery {
     match split_alarm_name(&change.name) {
-        Some(((cluster, name), UNHEALTHY_TARGETS_ALARM)) if change.state == AlarmState::Alarm => {
+        Some(((cluster, name), kind))
+            if change.state == AlarmState::Alarm
+                && HEALED_ALARMS.contains(&AlarmKind::of_alarm(kind)) =>
+        {
             let alarm = Arn::new(change.arn.clone());
             find_named_services(discovery, vec![alarm.sibling_service(cluster, name)]).await
         }
@@ -219,7 +222,8 @@ async fn detect_mass_failure<C: Reads, L: Ledger>(
         unhealthy.extend(
             alarming
                 .iter()
-                .map(|(cluster, name)| service.arn.sibling_service(cluster, name)),
+                .filter_map(|name| split_alarm_name(name))
+                .map(|((cluster, name), _)| service.arn.sibling_service(cluster, name)),
         );
     }
     if !MassFailure::is_possible(unhealthy.len()) {

@@ -11,8 +11,8 @@ use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Function};
 
 use crate::candidates::{
-    ServiceName, build_targets, filter_services, find_alarming_services, find_managed_instances,
-    index_by_arn, is_alarming, is_healing_possible, is_managed, to_tagged,
+    build_targets, filter_services, find_alarming_services, find_managed_instances, index_by_arn,
+    is_alarming, is_healing_possible, is_managed, to_tagged,
 };
 use crate::families::read_family;
 use crate::mass_failure::{MassFailure, all_services_arn};
@@ -119,7 +119,7 @@ async fn find_mass_failure<C: Reads, L: Ledger>(
 fn select_services(
     services: &[Service],
     watched: &[Arn],
-    alarming: &BTreeSet<ServiceName>,
+    alarming: &BTreeSet<String>,
 ) -> Vec<Tagged> {
     let mut targets: Vec<Tagged> = services
         .iter()
@@ -134,7 +134,7 @@ fn select_services(
     targets
 }
 
-fn needs_healing(service: &Service, alarming: &BTreeSet<ServiceName>) -> bool {
+fn needs_healing(service: &Service, alarming: &BTreeSet<String>) -> bool {
     is_healing_possible(service)
         && (service.count_missing_tasks() > 0
             || is_alarming(alarming, &service.arn)

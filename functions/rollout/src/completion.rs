@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
-use lamplighter::model::{AlarmState, Arn, ExistingAlarm};
+use lamplighter::model::{AlarmKind, AlarmState, Arn, ExistingAlarm, alarm_prefix};
 use lamplighter::policy::OnInconclusive;
 use lamplighter::release::probe::probe_if_due;
 use lamplighter::state::ActiveRollout;
@@ -12,9 +12,6 @@ use crate::observed::Observed;
 use crate::policy::Policy;
 use crate::reads::Reads;
 use crate::stage::{RolloutStage, blames_release};
-
-/// Alarms of `enroll` that a release can cause.
-const ERROR_ALARMS: [&str; 2] = ["errors-5xx", "unhealthy-targets"];
 
 /// Probes the addresses of a completed release and reads its alarms. Changes the stage if either
 /// rejects the release.
@@ -55,14 +52,11 @@ async fn find_firing_alarms<C: Reads>(
     service: &Arn,
     cloud: &C,
 ) -> Result<Vec<ExistingAlarm>, AwsError> {
-    let prefix = format!("lamplighter/{}/", service.display_name());
+    let Some(prefix) = alarm_prefix(service) else {
+        return Ok(Vec::new());
+    };
     let mut firing = cloud.describe_alarms(&prefix, true).await?;
-    firing.retain(|alarm| {
-        alarm
-            .name
-            .strip_prefix(&prefix)
-            .is_some_and(|kind| ERROR_ALARMS.contains(&kind))
-    });
+    firing.retain(|alarm| AlarmKind::of_alarm(&alarm.name).blames_release());
     Ok(firing)
 }
 

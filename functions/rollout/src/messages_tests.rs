@@ -111,6 +111,7 @@ fn alarm() -> ExistingAlarm {
         state_since: Some(STARTED),
         state_reason: "Threshold Crossed: 3 datapoints were greater than the threshold (5.0)."
             .into(),
+        description: String::new(),
         actions: AlarmTopics::default(),
         alarm: None,
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use lamplighter::engine::{DiscoveryContext, Targets};
-use lamplighter::event::detail::alarm::{AlarmChange, MetricIdentity, split_alarm_name};
-use lamplighter::model::{AlarmState, Arn, Service};
+use lamplighter::event::detail::alarm::{AlarmChange, MetricIdentity};
+use lamplighter::model::{AlarmState, Arn, Service, split_alarm_kind, split_alarm_name};
 use lamplighter::policy::{self, SCALE};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
@@ -26,8 +26,8 @@ pub async fn find_by_alarm<C: Reads, L: Ledger>(
             change.name
         )));
     }
-    let own_kind = split_alarm_name(&change.name).map(|(_, kind)| kind);
-    if own_kind.is_some_and(|kind| Metric::from_alarm_kind(kind).is_none()) {
+    let own_kind = split_alarm_kind(&change.name).map(|(_, kind)| kind);
+    if own_kind.is_some_and(|kind| Metric::of_alarm(kind).is_none()) {
         return Ok(Targets::Skipped(format!(
             "alarm {} does not measure load",
             change.name
@@ -59,7 +59,7 @@ pub async fn find_by_alarm<C: Reads, L: Ledger>(
             change.name
         )));
     }
-    build_targets(services, discovery.now, discovery.cloud).await
+    build_targets(services, discovery).await
 }
 
 /// Returns the cluster and service names in the dimensions of an ECS metric.

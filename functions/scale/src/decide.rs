@@ -13,6 +13,7 @@ use crate::messages;
 use crate::observed::Observed;
 use crate::peak;
 use crate::policy::Policy;
+use crate::queue_messages;
 
 /// Decides the plan for one service.
 #[must_use]
@@ -30,9 +31,12 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         let mut plan = plan_unscaled(context, service, observed);
         plan.messages
             .extend(messages::no_longer_scaled(context.state));
+        plan.messages
+            .extend(queue_messages::report_left_stopped(context.state, service));
         return plan;
     };
-    if service.desired_count == 0 {
+    let is_stopped_by_us = context.state.scaling.stopped_since.is_some();
+    if service.desired_count == 0 && !is_stopped_by_us {
         let mut plan = Plan::nothing("the desired count is 0, which Lamplighter does not change");
         plan.messages
             .extend(messages::no_longer_scaled(context.state));
@@ -50,6 +54,11 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         Some(scalable) => auto_scaling::plan_min_capacity(&decision, scalable),
         None => desired_count::plan_desired_count(&decision),
     };
+    plan.messages
+        .extend(queue_messages::report_queue(&decision));
+    if service.desired_count == 0 {
+        return plan;
+    }
     plan.messages.extend(messages::missing_data(&decision));
     plan.messages.extend(messages::load_unknown(&decision));
     plan.messages.extend(messages::load_measured(&decision));

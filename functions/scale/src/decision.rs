@@ -15,6 +15,10 @@ const TOLERANCE: f64 = 0.1;
 /// Tasks that may be added within a minute even if doubling the count would add fewer.
 const MIN_STEP: u32 = 4;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+/// Messages a minute of one task below which each message in hand may occupy a task of its own.
+const SLOW_RATE: f64 = 1.0;
+/// How long a service runs on that someone started in a window with min=0.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(2);
 
 /// The bounds of the number of tasks now, and the schedule windows that they come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +29,8 @@ pub struct Bounds<'a> {
     pub min_window: Option<&'a ScheduleWindow>,
     /// The open window with the maximum; `None` if the tag's own one applies.
     pub max_window: Option<&'a ScheduleWindow>,
+    /// The open window in which a service that nobody calls is stopped. A queue worker has a minimum of 0 instead.
+    pub stop_window: Option<&'a ScheduleWindow>,
 }
 
 impl<'a> Bounds<'a> {
@@ -45,6 +51,12 @@ impl<'a> Bounds<'a> {
             .filter(|window| window.max.is_some())
             .max_by_key(|window| window.max)
             .filter(|window| window.max < Some(scale.max));
+        // A window that lets the service stop counts only if no other one wants tasks.
+        let stop_window = open.iter().copied().find(|window| window.min == Some(0));
+        let stop_window =
+            stop_window.filter(|_| open.iter().all(|window| window.min.unwrap_or(0) == 0));
+        let has_queue = scale.queue.is_some();
+        let min_window = min_window.or(stop_window.filter(|_| has_queue));
         let asked = min_window.and_then(|window| window.min);
         let capped = max_window.and_then(|window| window.max);
         let max = capped
@@ -56,6 +68,7 @@ impl<'a> Bounds<'a> {
             max,
             min_window,
             max_window,
+            stop_window: stop_window.filter(|_| !has_queue),
         }
     }
 }
@@ -93,6 +106,21 @@ impl Decision<'_> {
             .running_count
             .unsigned_abs()
             .min(self.desired_count())
+    }
+
+    /// Reports whether a window stops the service: nobody calls it, and nobody else has just started it. One that is stopped
+    /// measures nothing, and stays so.
+    #[must_use]
+    pub fn may_stop(&self) -> bool {
+        let is_quiet =
+            self.demand.is_idle && !self.is_kept() && !self.service.has_rollout_in_progress();
+        self.bounds.stop_window.is_some() && (is_quiet || self.desired_count() == 0)
+    }
+
+    /// Reports whether somebody else has just started a service that Lamplighter had stopped.
+    fn is_kept(&self) -> bool {
+        let started = self.state.scaling.started_by_others;
+        started.is_some_and(|at| self.now.duration_since(at) < KEPT_FOR)
     }
 
     /// Reports whether Lamplighter changed the desired count within the last minute.
@@ -139,6 +167,32 @@ impl Decision<'_> {
         self.now.duration_since(at) < MINUTE
     }
 
+    /// Returns the tasks of a queue worker that may be at work, which nothing measures: each message in hand may occupy one, if
+    /// it takes long. One is kept while a message is delayed, somebody calls the service, or somebody has just started it.
+    fn busy_tasks(&self, count: u32) -> u32 {
+        let Some(queue) = &self.demand.queue else {
+            return 0;
+        };
+        let backlog = queue.backlog.unwrap_or_default();
+        let in_hand = u32::try_from(backlog.in_progress).unwrap_or(u32::MAX);
+        let is_called = !self.service.target_groups.is_empty() && !self.demand.is_idle;
+        let is_slow = queue.rate.is_none_or(|rate| rate < SLOW_RATE);
+        if is_slow && in_hand > 0 {
+            return in_hand.min(count);
+        }
+        u32::from(in_hand > 0 || backlog.delayed > 0 || is_called || self.is_kept())
+    }
+
+    /// Returns the count that was set last, if tasks were added in the last 15 minutes: CloudWatch may not have measured yet what
+    /// they were added for.
+    fn newest_step(&self) -> Option<u32> {
+        let steps = self.state.scaling.scalings.iter();
+        steps
+            .filter(|step| step.to > step.from && self.now.duration_since(step.at) < HISTORY)
+            .map(|step| step.to)
+            .max()
+    }
+
     /// Returns the count that would have carried the load of the last 15 minutes.
     ///
     /// # Errors
@@ -152,7 +206,20 @@ impl Decision<'_> {
             return Err(KeepReason::RecentDeployment);
         }
         let peak = self.demand.peak.clone().map_err(KeepReason::MissingData)?;
-        let wanted = round_up_tasks(peak).max(min);
+        let wanted = round_up_tasks(peak).max(min).max(self.busy_tasks(count));
+        let recent = self.demand.queue.as_ref().and_then(|_| self.newest_step());
+        if let Some(step) = recent {
+            return Err(KeepReason::Peak(f64::from(step)));
+        }
+        // What an idle task uses of CPU and memory is no work.
+        let is_empty = self
+            .demand
+            .queue
+            .as_ref()
+            .is_some_and(|queue| queue.is_empty);
+        if is_empty && count == 1 && min == 0 && self.busy_tasks(count) == 0 {
+            return Ok(0);
+        }
         if wanted >= count || peak >= f64::from(count) * (1.0 - TOLERANCE) {
             return Err(KeepReason::Peak(peak));
         }

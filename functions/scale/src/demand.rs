@@ -7,13 +7,14 @@
 //! needs enough data: missing data is not zero load, unless other metrics of the service arrive.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Load, Series, Service};
+use lamplighter::model::{Backlog, Load, QueueProblem, Series, Service};
 use lamplighter::policy::ScalePolicy;
-use lamplighter::state::TargetState;
+use lamplighter::state::{NoGain, TargetState};
 
 use crate::history::TaskHistory;
 use crate::metric::Metric;
 use crate::observed::HISTORY;
+use crate::queue::QueueWork;
 use crate::signal::{Minute, Signal};
 
 /// Maximum age of a value that describes the present. CloudWatch lags by a minute or two.
@@ -46,6 +47,8 @@ pub enum NeedSource {
         rising_to: Option<f64>,
         per_task: u32,
     },
+    /// Messages that wait, and the seconds that one may wait.
+    Queue { waiting: f64, latency: u32 },
     /// Utilization in percent of the tasks that shared the load, and its target.
     Utilization {
         metric: Metric,
@@ -67,6 +70,42 @@ pub struct Demand {
     pub newest: Option<Timestamp>,
     /// Largest need of the last 15 minutes, or the missing data if it can't be computed.
     pub peak: Result<f64, MissingData>,
+    /// The facts about the queue that the service works through.
+    pub queue: Option<QueueFacts>,
+    /// Whether nobody called the service in the last 15 minutes, as far as that is measured.
+    pub is_idle: bool,
+}
+
+/// The facts about a queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueFacts {
+    /// The messages now; `None` if they could not be counted.
+    pub backlog: Option<Backlog>,
+    pub problem: Option<QueueProblem>,
+    /// Messages that one task finishes in a minute.
+    pub rate: Option<f64>,
+    /// Whether the tasks finish nothing although messages wait.
+    pub is_stuck: bool,
+    /// Tasks that were added in vain.
+    pub no_gain: Option<NoGain>,
+    /// Seconds that the oldest message has waited.
+    pub oldest: Option<f64>,
+    /// Whether no message came in the last 15 minutes, and none is there.
+    pub is_empty: bool,
+}
+
+impl QueueFacts {
+    fn from_work(work: &QueueWork<'_>) -> Self {
+        Self {
+            backlog: work.queue.backlog,
+            problem: work.queue.problem.clone(),
+            rate: work.rate(),
+            is_stuck: work.is_stuck(),
+            no_gain: work.no_gain(),
+            oldest: work.queue.age.values().next_back().copied(),
+            is_empty: is_empty(work),
+        }
+    }
 }
 
 /// Metric with too few values in the last 15 minutes.
@@ -111,8 +150,23 @@ impl Demand {
             service,
             state,
         };
-        let signals = build_signals(scale, load, &history);
+        let queue = scale.queue.as_ref().zip(load.queue.as_ref());
+        let work = queue.map(|(policy, queue)| QueueWork {
+            queue,
+            load,
+            history: &history,
+            state,
+            latency: policy.latency,
+            now,
+        });
+        let mut signals = build_signals(scale, load, &history, work.as_ref());
+        if work.is_some() && service.desired_count == 0 {
+            // What tasks used before they were stopped asks for none.
+            signals.retain(|signal| signal.metric == Metric::Queue);
+        }
         Self {
+            queue: work.as_ref().map(QueueFacts::from_work),
+            is_idle: is_idle(service, load, now),
             now: largest_need(&signals, 1, now),
             sustained: largest_need(&signals, SUSTAINED_MINUTES, now),
             newest: signals
@@ -125,18 +179,48 @@ impl Demand {
     }
 }
 
-fn build_signals(scale: &ScalePolicy, load: &Load, history: &TaskHistory<'_>) -> Vec<Signal> {
-    let cpu = Signal::from_utilization(Metric::Cpu, &load.cpu, scale.cpu, history);
+fn build_signals(
+    scale: &ScalePolicy,
+    load: &Load,
+    history: &TaskHistory<'_>,
+    work: Option<&QueueWork<'_>>,
+) -> Vec<Signal> {
+    let cpu = scale
+        .follows_cpu()
+        .then(|| Signal::from_utilization(Metric::Cpu, &load.cpu, scale.cpu, history));
     let memory = scale
         .memory
         .map(|target| Signal::from_utilization(Metric::Memory, &load.memory, target, history));
     let requests = load.requests.as_ref().zip(scale.rps);
     let requests =
         requests.map(|(series, rps)| Signal::from_requests(&fill_gaps(series, &load.cpu), rps));
-    [Some(cpu), memory, requests]
+    [cpu, memory, requests, work.map(Signal::from_queue)]
         .into_iter()
         .flatten()
         .collect()
+}
+
+/// Reports whether a queue had no message in enough of the last 15 minutes, and has none now.
+fn is_empty(work: &QueueWork<'_>) -> bool {
+    let needed = work.needed();
+    needed.len() >= MIN_DATA_MINUTES && needed.values().all(|tasks| *tasks <= 0.0)
+}
+
+/// Reports whether a load balancer counted no request in the last 15 minutes. A service without a load balancer is idle, one
+/// behind another kind than an application load balancer is not: nothing counts its requests.
+fn is_idle(service: &Service, load: &Load, now: Timestamp) -> bool {
+    let Some(requests) = &load.requests else {
+        return service.target_groups.is_empty();
+    };
+    let filled = fill_gaps(requests, &load.cpu);
+    let recent: Vec<f64> = filled
+        .range(now - HISTORY..)
+        .map(|(_, count)| *count)
+        .collect();
+    let is_known = filled
+        .last_key_value()
+        .is_some_and(|(at, _)| is_fresh(*at, now));
+    is_known && recent.len() >= MIN_DATA_MINUTES && recent.into_iter().all(|count| count == 0.0)
 }
 
 /// Returns requests with zero where none were reported: a load balancer reports only what there is. A minute counts if CPU was
@@ -193,6 +277,10 @@ fn need_source(signal: &Signal, minute: Minute) -> NeedSource {
                 per_task: signal.target,
             }
         }
+        Metric::Queue => NeedSource::Queue {
+            waiting: minute.value,
+            latency: signal.target,
+        },
         Metric::Cpu | Metric::Memory => NeedSource::Utilization {
             metric: signal.metric,
             percent: minute.value,

@@ -13,6 +13,12 @@ use crate::reasons;
 pub fn plan_desired_count(decision: &Decision<'_>) -> Plan {
     let desired = decision.desired_count();
     let (min, max) = (decision.bounds.min, decision.bounds.max);
+    if decision.may_stop() {
+        return match desired {
+            0 => Plan::nothing(format!("stopped: {}", reasons::describe_stop(decision))),
+            _ => set_desired_count(decision, 0, reasons::describe_stop(decision)),
+        };
+    }
     let target = decision.scale_out_target(desired, max);
     if let Some((to, need)) = target
         && to > desired
@@ -72,7 +78,12 @@ fn scale_in(decision: &Decision<'_>) -> Plan {
             reasons::describe_tasks(desired)
         ));
     }
-    let to = wanted.max(desired.div_ceil(2));
+    // Half of the last task is none.
+    let to = if desired > 1 {
+        wanted.max(desired.div_ceil(2))
+    } else {
+        wanted
+    };
     set_desired_count(decision, to, reasons::describe_scale_in(decision, wanted))
 }
 

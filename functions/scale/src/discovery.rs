@@ -77,5 +77,5 @@ async fn find_by_tag_change<C: Reads, L: Ledger>(
             arn.display_name()
         )));
     }
-    build_targets(scaled, discovery.now, discovery.cloud).await
+    build_targets(scaled, discovery).await
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::{Operation, TargetContext};
-use lamplighter::model::{Arn, Deployment, Load, ScalableTarget, Series, Service, Tagged};
+use lamplighter::model::{
+    Arn, Deployment, Load, QueueLoad, ScalableTarget, Series, Service, Tagged,
+};
 use lamplighter::plan::{Action, ScalingAction};
 use lamplighter::policy::StackDefaults;
 use lamplighter::state::{Scaling, Surge, TargetState};
@@ -191,6 +193,19 @@ impl Given {
             },
             several => panic!("{several:?}"),
         }
+    }
+
+    /// A worker of the queue `jobs`, with what SQS and CloudWatch know of it.
+    pub fn works(mut self, queue: QueueLoad) -> Self {
+        self.observed.load.queue = Some(queue);
+        self.observed.load.requests = None;
+        self.tag("scale", "min=0 max=20 queue=jobs latency=60s")
+    }
+
+    /// Lamplighter stopped it two hours ago.
+    pub fn stopped(mut self) -> Self {
+        self.memory.scaling.stopped_since = Some(NOW - SignedDuration::from_hours(2));
+        self.runs(0)
     }
 
     pub fn titles(&self) -> Vec<String> {

@@ -25,11 +25,14 @@ mod observation;
 mod observed;
 mod peak;
 mod policy;
+mod queue;
+mod queue_messages;
 mod reads;
 mod reasons;
 mod signal;
 mod sweep;
 mod targets;
+mod texts;
 
 use std::collections::BTreeMap;
 
@@ -109,8 +112,9 @@ impl Operation for Scale {
         }
     }
 
-    fn prune_state(state: &mut TargetState, observed: &Observed, _: Timestamp) {
-        state.prune_scaling(observed.desired_count(), observed.min_capacity());
+    fn prune_state(state: &mut TargetState, observed: &Observed, now: Timestamp) {
+        state.prune_scaling(observed.desired_count(), observed.min_capacity(), now);
+        queue::learn(state, observed, now);
     }
 
     fn needs_requeue(context: TargetContext<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
@@ -118,7 +122,9 @@ impl Operation for Scale {
         let is_grown = observed.scalable.is_none()
             && scale.is_some_and(|scale| differs_from_min(scale, observed));
         let is_unknown = context.state.was_notified(messages::LOAD_UNKNOWN);
-        !plan.is_empty() || is_grown || is_unknown || context.state.scaling.raised.is_some()
+        let is_stopped = context.state.scaling.stopped_since.is_some();
+        let is_raised = context.state.scaling.raised.is_some();
+        !plan.is_empty() || is_grown || is_unknown || is_stopped || is_raised
     }
 }
 

@@ -9,7 +9,9 @@ use lamplighter::state::TargetState;
 use crate::decision::Decision;
 use crate::demand::Need;
 use crate::observed::HISTORY;
+use crate::queue_messages;
 use crate::reasons;
+use crate::texts::{capitalize_first, desired_count_command};
 
 /// Age below which a service may lack metrics.
 const METRICS_GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(20);
@@ -18,6 +20,12 @@ const METRICS_GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(20);
 /// count above the maximum. The journal records all other steps.
 pub fn count_changed(decision: &Decision<'_>, to: u32, reason: &str) -> Option<Message> {
     let from = decision.desired_count();
+    if to == 0 {
+        return Some(queue_messages::stop_message(reason));
+    }
+    if from == 0 {
+        return Some(queue_messages::start_message(to, reason));
+    }
     match decision.state.scaling.surge {
         Some(surge) if to <= surge.base => Some(
             Message::info(format!(
@@ -171,6 +179,11 @@ pub fn load_unknown(decision: &Decision<'_>) -> Option<Message> {
 /// Builds the warning that a metric is missing, or too sparse for scaling in after a surge.
 pub fn missing_data(decision: &Decision<'_>) -> Option<Message> {
     let missing = decision.demand.peak.as_ref().err()?;
+    // A queue that can't be read is another message, and one call that failed is none.
+    let queue = decision.demand.queue.as_ref();
+    if queue.is_some_and(|queue| queue.backlog.is_none()) {
+        return None;
+    }
     // Without any fresh metric, the load is unknown, and that is another message.
     if decision.demand.now.is_none() && decision.demand.newest.is_some() {
         return None;
@@ -290,14 +303,6 @@ fn scalable_target_command(service: &Arn) -> String {
     )
 }
 
-/// Returns the AWS CLI command that sets the desired count of a service.
-fn desired_count_command(service: &Arn, count: u32) -> String {
-    let Some((cluster, name)) = service.ecs_cluster_and_name() else {
-        return "aws ecs update-service".to_owned();
-    };
-    format!("aws ecs update-service --cluster {cluster} --service {name} --desired-count {count}")
-}
-
 fn format_duration(since: Timestamp, now: Timestamp) -> String {
     let minutes = now.duration_since(since).as_mins();
     if minutes < 120 {
@@ -305,11 +310,4 @@ fn format_duration(since: Timestamp, now: Timestamp) -> String {
     } else {
         format!("{} h {} min", minutes / 60, minutes % 60)
     }
-}
-
-fn capitalize_first(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        format!("{}{}", first.to_uppercase(), letters.as_str())
-    })
 }

@@ -1,7 +1,7 @@
 //! Every message of `scale`, as people read it. A change of a text is a change of its snapshot.
 
 use lamplighter::Plan;
-use lamplighter::model::Load;
+use lamplighter::model::{Backlog, Load, QueueLoad, QueueProblem};
 use lamplighter::notify::Message;
 use serde_json::json;
 
@@ -66,6 +66,79 @@ fn measured_again() -> Given {
     given
 }
 
+fn backlog(waiting: u64) -> QueueLoad {
+    QueueLoad {
+        backlog: Some(Backlog {
+            waiting,
+            ..Backlog::default()
+        }),
+        ..QueueLoad::default()
+    }
+}
+
+fn problem(problem: QueueProblem) -> QueueLoad {
+    QueueLoad {
+        problem: Some(problem),
+        ..QueueLoad::default()
+    }
+}
+
+/// A queue whose messages wait, and nobody finishes one.
+fn stuck() -> Given {
+    let load = QueueLoad {
+        waiting: flat(340.0),
+        deleted: flat(0.0),
+        age: flat(1_260.0),
+        ..backlog(340)
+    };
+    let mut given = given().runs(4).works(load);
+    given.observed.load.tasks = flat(4.0);
+    given
+}
+
+/// Tasks were added, and no more messages are finished.
+fn without_gain() -> Given {
+    let load = QueueLoad {
+        waiting: flat(340.0),
+        deleted: flat(60.0),
+        ..backlog(340)
+    };
+    let mut given = given().runs(4).scaled(480, 2, 4).works(load);
+    given.observed.load.tasks = flat(4.0);
+    given
+}
+
+fn told(mut given: Given, keys: &[&str]) -> Given {
+    let keys = keys.iter().map(|key| ((*key).to_owned(), NOW));
+    given.memory.notified.extend(keys);
+    given
+}
+
+/// Every situation of a service with a queue, or with a window in which it may stop.
+fn about_queues() -> Vec<Given> {
+    let mut rated = given().runs(2).works(backlog(900));
+    rated.memory.scaling.task_rate = Some(42.5);
+    let window = "sat 02:00-05:00 UTC min=0";
+    vec![
+        rated,
+        given().runs(1).works(backlog(0)),
+        given().works(backlog(12)).stopped(),
+        given().works(problem(QueueProblem::Missing)),
+        given().works(problem(QueueProblem::Refused(
+            "GetQueueAttributes jobs: AccessDenied: not authorized".to_owned(),
+        ))),
+        stuck(),
+        without_gain(),
+        told(
+            given().works(backlog(3)),
+            &["no-queue", "queue-stuck", "queue-no-gain"],
+        ),
+        told(given(), &["no-queue"]),
+        given().cpu(2.0).tag("schedule", window),
+        given().stopped().untag("scale"),
+    ]
+}
+
 #[test]
 fn every_message() {
     let plans = vec![
@@ -91,6 +164,7 @@ fn every_message() {
     ];
     let mut messages: Vec<Message> = plans
         .into_iter()
+        .chain(about_queues())
         .flat_map(|given| all_messages(given.decided()))
         .collect();
     messages.push(messages::daemon_service());

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
-use lamplighter::model::{Arn, Load, LoadQuery, ScalableTarget, Service};
-use lamplighter::policy::SCALE;
+use lamplighter::model::{Arn, Load, LoadQuery, QueueProblem, ScalableTarget, Service};
+use lamplighter::policy::{SCALE, ScalePolicy, StackDefaults};
 
 use crate::observed::{HISTORY, Observed};
 use crate::policy::Policy;
@@ -31,6 +31,7 @@ impl Prefetched {
     pub(crate) async fn read_all<C: Reads>(
         services: Vec<Service>,
         now: Timestamp,
+        defaults: &StackDefaults,
         cloud: &C,
     ) -> Result<Self, AwsError> {
         let arns: Vec<Arn> = services.iter().map(|service| service.arn.clone()).collect();
@@ -40,11 +41,16 @@ impl Prefetched {
                 ..Self::default()
             });
         }
-        let queries = build_queries(&services, cloud).await?;
+        let queries = build_queries(&services, defaults, cloud).await?;
         let scalable = cloud.describe_scalable_targets(&arns).await?;
-        let loads = cloud
+        let mut loads = cloud
             .read_loads(&queries, now - HISTORY - SignedDuration::from_mins(1), now)
             .await?;
+        for (query, load) in queries.iter().zip(&mut loads) {
+            if let Some(name) = &query.queue {
+                count_backlog(load, &query.service, name, cloud).await;
+            }
+        }
         Ok(Self {
             at: now,
             loads: arns.into_iter().zip(loads).collect(),
@@ -115,6 +121,7 @@ impl Prefetched {
 /// Builds the metric queries of the services, one each and in their order.
 async fn build_queries<C: Reads>(
     services: &[Service],
+    defaults: &StackDefaults,
     cloud: &C,
 ) -> Result<Vec<LoadQuery>, AwsError> {
     let names: BTreeSet<&String> = services
@@ -136,6 +143,27 @@ async fn build_queries<C: Reads>(
             .collect(),
         // The busiest task appears only in the peak report of a service without the scale tag.
         busiest: !service.tags.contains_key(SCALE),
+        queue: find_queue(service, defaults),
     });
     Ok(queries.collect())
+}
+
+/// Counts the messages of a queue. Other services don't wait for one that can't be read: its service keeps its tasks.
+async fn count_backlog<C: Reads>(load: &mut Load, service: &Arn, name: &str, cloud: &C) {
+    let queue = load.queue.get_or_insert_default();
+    match cloud.count_backlog(service, name).await {
+        Ok(Some(backlog)) => queue.backlog = Some(backlog),
+        Ok(None) => queue.problem = Some(QueueProblem::Missing),
+        Err(error) if error.refused && !error.is_throttling() => {
+            queue.problem = Some(QueueProblem::Refused(error.to_string()));
+        }
+        // The next sweep asks again.
+        Err(_) => {}
+    }
+}
+
+/// Returns the queue that a service works through.
+fn find_queue(service: &Service, defaults: &StackDefaults) -> Option<String> {
+    let scale = ScalePolicy::from_tags(&service.tags, defaults).ok()??;
+    Some(scale.queue?.name)
 }

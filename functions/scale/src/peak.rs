@@ -125,12 +125,7 @@ fn measures(change: &AlarmChange, aws_name: &str, metric: Metric) -> bool {
         .iter()
         .any(|measured| measured.namespace == "AWS/ECS" && measured.name == aws_name);
     let mut names = std::iter::once(&change.name).chain(&change.because_of);
-    has_metric || names.any(|name| metric_of_alarm(name) == Some(metric))
-}
-
-fn metric_of_alarm(name: &str) -> Option<Metric> {
-    let (_, kind) = name.rsplit_once('/')?;
-    Metric::from_alarm_kind(kind)
+    has_metric || names.any(|name| Metric::of_alarm(name) == Some(metric))
 }
 
 /// Reports whether an alarm fires on low utilization, as those of target tracking that scale in.

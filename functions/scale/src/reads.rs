@@ -1,8 +1,16 @@
 //! The parts of AWS that `scale` reads.
 
-use lamplighter::ports::{Alarms, LoadBalancing, Metrics, Scaling, Services, TaggedResources};
+use lamplighter::ports::{
+    Alarms, LoadBalancing, Metrics, Queues, Scaling, Services, TaggedResources,
+};
 
 /// The parts of AWS that `scale` reads.
-pub trait Reads: TaggedResources + Services + LoadBalancing + Metrics + Scaling + Alarms {}
+pub trait Reads:
+    TaggedResources + Services + LoadBalancing + Metrics + Queues + Scaling + Alarms
+{
+}
 
-impl<T: TaggedResources + Services + LoadBalancing + Metrics + Scaling + Alarms> Reads for T {}
+impl<T: TaggedResources + Services + LoadBalancing + Metrics + Queues + Scaling + Alarms> Reads
+    for T
+{
+}

@@ -34,6 +34,13 @@ pub fn describe_source(decision: &Decision<'_>, need: &Need) -> String {
             rising_to: Some(expected),
             per_task,
         } => format!("{per_second:.1} req/s, rising to {expected:.1}, at {per_task} per task"),
+        NeedSource::Queue { waiting, latency } => {
+            let rate = decision.demand.queue.as_ref().and_then(|queue| queue.rate);
+            let rate = rate.map_or(String::new(), |rate| {
+                format!(", {rate:.1} a minute per task")
+            });
+            format!("{waiting:.0} messages wait{rate}, latency={latency}s")
+        }
         NeedSource::Utilization {
             metric,
             percent,
@@ -107,6 +114,17 @@ pub fn describe_kept(reason: &KeepReason, count: u32, min: u32) -> String {
         ),
     };
     format!("stays at {}: {why}", describe_tasks(count))
+}
+
+/// Describes why a service is stopped in a window.
+pub fn describe_stop(decision: &Decision<'_>) -> String {
+    let window = decision.bounds.stop_window.map_or(String::new(), |window| {
+        format!("schedule {} min=0, ", window.text)
+    });
+    format!(
+        "{window}no request in the last {} minutes",
+        HISTORY.as_mins()
+    )
 }
 
 /// Describes why a count is lowered.

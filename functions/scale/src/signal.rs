@@ -7,6 +7,7 @@ use lamplighter::model::Series;
 
 use crate::history::{MINUTE, TaskHistory};
 use crate::metric::Metric;
+use crate::queue::QueueWork;
 
 /// Consecutive minutes of rising load before the rise is extrapolated. Two minutes are often noise.
 const TREND_MINUTES: i32 = 3;
@@ -82,6 +83,30 @@ impl Signal {
         Self {
             metric: Metric::Requests,
             target: per_task,
+            smoothed,
+            needed,
+        }
+    }
+}
+
+impl Signal {
+    /// Converts the messages of a queue into tasks. The present minute counts, too.
+    pub fn from_queue(work: &QueueWork<'_>) -> Self {
+        let needed = work.needed();
+        let smoothed = needed
+            .iter()
+            .map(|(at, tasks)| {
+                let minute = Minute {
+                    tasks: *tasks,
+                    running: 0.0,
+                    value: work.waiting_at(*at),
+                };
+                (*at, minute)
+            })
+            .collect();
+        Self {
+            metric: Metric::Queue,
+            target: work.latency,
             smoothed,
             needed,
         }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use lamplighter::Function;
 use lamplighter::engine::{DiscoveryContext, Targets};
-use lamplighter::event::detail::alarm::split_alarm_name;
-use lamplighter::model::{Arn, ExistingAlarm, Service, Tagged};
+use lamplighter::model::{
+    ALARM_PREFIX, Arn, ExistingAlarm, Service, Tagged, alarm_prefix, split_alarm_kind,
+};
 use lamplighter::policy::{self, SCALE, ScalePolicy, StackDefaults};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
@@ -14,9 +15,6 @@ use lamplighter::ports::ledger::Ledger;
 use crate::metric::Metric;
 use crate::reads::Reads;
 use crate::targets::{DiscoveryResult, build_targets};
-
-/// Prefix of the names of Lamplighter's alarms, before the cluster.
-const ALARM_PREFIX: &str = "lamplighter/";
 
 /// Finds the services that need a decision now. Services without a load alarm, an open window or a
 /// watch cost no call beyond the listing.
@@ -59,23 +57,23 @@ pub async fn find_by_sweep<C: Reads, L: Ledger>(
             listed.len()
         )));
     }
-    build_targets(services, discovery.now, discovery.cloud).await
+    build_targets(services, discovery).await
 }
 
-/// Returns cluster and name of the services with a load alarm among these.
-fn find_under_load(alarms: &[ExistingAlarm]) -> BTreeSet<(&str, &str)> {
+/// Returns the prefixes of the alarm names of the services with a load alarm among these.
+fn find_under_load(alarms: &[ExistingAlarm]) -> BTreeSet<&str> {
     alarms
         .iter()
-        .filter_map(|alarm| split_alarm_name(&alarm.name))
-        .filter(|(_, kind)| Metric::from_alarm_kind(kind).is_some())
-        .map(|(service, _)| service)
+        .filter_map(|alarm| split_alarm_kind(&alarm.name))
+        .filter(|(_, kind)| Metric::of_alarm(kind).is_some())
+        .map(|(prefix, _)| prefix)
         .collect()
 }
 
 /// What a sweep knows before it reads single services.
 struct SweepScope<'a> {
-    /// Cluster and name of the services with a load alarm in ALARM.
-    under_load: BTreeSet<(&'a str, &'a str)>,
+    /// The prefixes of the alarm names of the services with a load alarm in ALARM.
+    under_load: BTreeSet<&'a str>,
     /// The services with the scale tag.
     listed: &'a [Tagged],
     /// The services on the watch list. Some lost their tag while their minimum was raised: it must
@@ -98,10 +96,10 @@ impl SweepScope<'_> {
         candidates.into_iter().collect()
     }
 
-    /// Reports whether a service has a load alarm in ALARM or an open schedule window.
+    /// Reports whether a service has a load alarm in ALARM, an open schedule window or a queue, on which nothing speaks.
     fn has_cause(&self, service: &Tagged) -> bool {
-        let name = service.arn.ecs_cluster_and_name();
-        name.is_some_and(|name| self.under_load.contains(&name))
+        alarm_prefix(&service.arn).is_some_and(|prefix| self.under_load.contains(prefix.as_str()))
+            || has_queue(service, self.defaults)
             || is_in_window(service, self.now, self.defaults)
     }
 
@@ -119,6 +117,11 @@ impl SweepScope<'_> {
     }
 }
 
+fn has_queue(service: &Tagged, defaults: &StackDefaults) -> bool {
+    ScalePolicy::from_tags(&service.tags, defaults)
+        .is_ok_and(|scale| scale.is_some_and(|scale| scale.queue.is_some()))
+}
+
 /// Reports whether an open schedule window has other bounds than the tag.
 fn is_in_window(service: &Tagged, now: Timestamp, defaults: &StackDefaults) -> bool {
     let Ok(windows) = policy::parse_schedule(&service.tags) else {
@@ -132,7 +135,8 @@ fn is_in_window(service: &Tagged, now: Timestamp, defaults: &StackDefaults) -> b
     };
     windows.iter().any(|window| {
         let is_narrower = window.max.is_some_and(|max| max < scale.max);
-        (window.min > Some(scale.min) || is_narrower) && window.is_open(now)
+        let is_other = window.min > Some(scale.min) || window.min == Some(0);
+        (is_other || is_narrower) && window.is_open(now)
     })
 }
 

@@ -1,9 +1,9 @@
 //! Builds the targets of a run from the services that were found.
 
-use jiff::Timestamp;
 use lamplighter::AwsError;
-use lamplighter::engine::Targets;
+use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::model::{Service, Tagged};
+use lamplighter::ports::ledger::Ledger;
 
 use crate::observation::Prefetched;
 use crate::reads::Reads;
@@ -11,10 +11,9 @@ use crate::reads::Reads;
 pub type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
 /// Builds a target with current tags for every service, and prefetches their load.
-pub async fn build_targets<C: Reads>(
+pub async fn build_targets<C: Reads, L: Ledger>(
     services: Vec<Service>,
-    now: Timestamp,
-    cloud: &C,
+    discovery: &DiscoveryContext<'_, C, L>,
 ) -> DiscoveryResult {
     let targets = services
         .iter()
@@ -23,8 +22,9 @@ pub async fn build_targets<C: Reads>(
             tags: s.tags.clone(),
         })
         .collect();
+    let (now, defaults) = (discovery.now, discovery.defaults);
     Ok(Targets::Found(
         targets,
-        Prefetched::read_all(services, now, cloud).await?,
+        Prefetched::read_all(services, now, defaults, discovery.cloud).await?,
     ))
 }

@@ -11,7 +11,8 @@ use serde_json::Value;
 use lamplighter::engine::telemetry::PayloadLabel;
 use lamplighter::engine::{Engine, Invocation, Observe, Operation, PauseCache};
 use lamplighter::policy::{
-    DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, REQUEST_FUNCTION_VARIABLE, StackDefaults,
+    DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, REQUEST_FUNCTION_VARIABLE,
+    STATUS_FUNCTION_VARIABLE, StackDefaults,
 };
 use lamplighter::{Error, ParameterError};
 
@@ -29,7 +30,10 @@ pub fn read_stack_defaults() -> Result<StackDefaults, ParameterError> {
     Ok(defaults
         .with_hook(&read_variable(HOOK_VARIABLE))?
         .with_links(&read_variable(LINKS_VARIABLE))?
-        .with_request_function(&read_variable(REQUEST_FUNCTION_VARIABLE)))
+        .with_functions(
+            &read_variable(REQUEST_FUNCTION_VARIABLE),
+            &read_variable(STATUS_FUNCTION_VARIABLE),
+        ))
 }
 
 #[allow(

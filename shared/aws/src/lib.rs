@@ -37,6 +37,7 @@ mod logs;
 mod outcomes;
 mod ports;
 mod queue;
+mod queue_backlog;
 mod raw_json;
 mod rds;
 mod retries;

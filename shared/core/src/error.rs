@@ -46,6 +46,7 @@ impl AwsError {
             "ThrottlingException",
             "TooManyRequestsException",
             "RequestLimitExceeded",
+            "RequestThrottled",
         ]
         .contains(&self.code.as_str())
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 const MOST_WIDGETS: usize = 500;
 const MOST_METRICS: usize = 500;
+const MOST_ALARMS: usize = 100;
 const COLUMNS: u64 = 24;
 const HIGHEST: u64 = 1_000;
 const PROPERTIES: [&str; 12] = [
@@ -50,10 +51,11 @@ pub fn problems(body: &str) -> Vec<String> {
         found.push(format!("{} widgets", widgets.len()));
     }
     for (n, widget) in widgets.iter().enumerate() {
-        let about = if widget["type"] == "text" {
-            text(widget)
-        } else {
-            metric(widget)
+        let about = match widget["type"].as_str() {
+            Some("text") => text(widget),
+            Some("alarm") => alarms(widget),
+            Some("custom") => custom(widget),
+            _ => metric(widget),
         };
         found.extend(
             about
@@ -101,6 +103,36 @@ fn text(widget: &Value) -> Vec<String> {
     }
 }
 
+/// The ARNs of at most a hundred alarms.
+fn alarms(widget: &Value) -> Vec<String> {
+    let arns = widget["properties"]["alarms"].as_array();
+    let is_arn = |arn: &Value| {
+        let arn = arn.as_str().unwrap_or_default();
+        arn.starts_with("arn:aws:cloudwatch:") && arn.contains(":alarm:")
+    };
+    match arns {
+        Some(arns) if (1..=MOST_ALARMS).contains(&arns.len()) && arns.iter().all(is_arn) => {
+            Vec::new()
+        }
+        _ => vec!["no alarms, too many, or no ARNs".to_owned()],
+    }
+}
+
+/// The ARN of a function, and when it is called.
+fn custom(widget: &Value) -> Vec<String> {
+    let properties = &widget["properties"];
+    let endpoint = properties["endpoint"].as_str().unwrap_or_default();
+    let is_function = endpoint.starts_with("arn:aws:lambda:") && endpoint.contains(":function:");
+    let has_updates = ["refresh", "resize", "timeRange"]
+        .iter()
+        .all(|cause| properties["updateOn"][cause].is_boolean());
+    if is_function && has_updates {
+        Vec::new()
+    } else {
+        vec!["no function, or no word on when it is called".to_owned()]
+    }
+}
+
 fn metric(widget: &Value) -> Vec<String> {
     let (mut found, properties) = (Vec::new(), &widget["properties"]);
     let mut must = |holds: bool, problem: &str| {
@@ -143,7 +175,11 @@ fn metric(widget: &Value) -> Vec<String> {
         (1..=MOST_METRICS).contains(&rows.len()),
         "no metrics, or too many",
     );
-    must(rows.iter().all(is_metric), "a row that is no metric");
+    must(
+        rows.iter()
+            .all(|row| is_metric(row) || is_expression(row, rows)),
+        "a row that is no metric",
+    );
     let bounds = properties["annotations"]["horizontal"]
         .as_array()
         .map_or(&[][..], Vec::as_slice);
@@ -177,6 +213,24 @@ fn is_metric(row: &Value) -> bool {
     });
     let known = options.is_none_or(|options| keys(options).iter().all(|key| OPTIONS.contains(key)));
     all_words && known && words.len() >= 2 && words.len() % 2 == 0 && words.len() <= 62
+}
+
+/// An expression over the identifiers of other rows.
+fn is_expression(row: &Value, rows: &[Value]) -> bool {
+    let Some([options]) = row.as_array().map(Vec::as_slice) else {
+        return false;
+    };
+    let ids: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row.as_array()?.last()?["id"].as_str())
+        .collect();
+    let expression = options["expression"].as_str().unwrap_or_default();
+    let names = expression
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+    let known = keys(options).iter().all(|key| OPTIONS.contains(key));
+    let mut names = names.peekable();
+    known && names.peek().is_some() && names.all(|name| ids.contains(&name))
 }
 
 fn is_bound(bound: &Value) -> bool {
@@ -243,6 +297,27 @@ fn draw(svg: &mut String, properties: &Value, x: u64, y: u64, width: u64, height
     );
     draw_thresholds(svg, properties, x, y, width);
     draw_metrics(svg, properties, x, y, height);
+    draw_list(svg, properties, x, y, height);
+}
+
+/// Draws what a widget without metrics shows: the names of alarms, or the function that is called.
+fn draw_list(svg: &mut String, properties: &Value, x: u64, y: u64, height: u64) {
+    let alarms = properties["alarms"].as_array().into_iter().flatten();
+    let names = alarms.filter_map(|arn| arn.as_str()?.rsplit(":alarm:").next());
+    let function = properties["endpoint"]
+        .as_str()
+        .and_then(|arn| arn.rsplit(':').next());
+    let per_column = (height / 14).saturating_sub(1).max(1);
+    for (name, n) in names.chain(function).zip(0..) {
+        let (column, row) = (n / per_column, n % per_column);
+        let _ = writeln!(
+            svg,
+            "<text x=\"{}\" y=\"{}\" fill=\"#545b64\">{}</text>",
+            x + column * 300,
+            y + 18 + row * 14,
+            escaped(name)
+        );
+    }
 }
 
 fn draw_markdown(svg: &mut String, markdown: &str, x: u64, y: u64) {
@@ -292,11 +367,14 @@ fn draw_metrics(svg: &mut String, properties: &Value, x: u64, y: u64, height: u6
             .as_array()
             .and_then(|row| row.last())
             .map_or(&Value::Null, |options| options);
+        if options["visible"] == false {
+            continue;
+        }
         let stat = options["label"]
             .as_str()
             .or(options["stat"].as_str())
             .unwrap_or_default();
-        let name = row[1].as_str().unwrap_or_default();
+        let name = row[1].as_str().unwrap_or("expression");
         let _ = writeln!(
             svg,
             "<text x=\"{x}\" y=\"{}\" fill=\"#545b64\">{name}, {stat}</text>",

@@ -15,6 +15,8 @@ mod logs;
 mod monitoring;
 mod one_off_tasks;
 mod probes;
+pub mod queue;
+mod queues;
 mod releases;
 mod rewording;
 mod state;
@@ -144,6 +146,17 @@ impl World {
         state.measured.entry(key).or_default().insert(minute, value);
         state.now += SignedDuration::from_mins(1);
         state.evaluate_alarms()
+    }
+
+    /// This is measured in each of the next minutes.
+    pub fn measure_ahead(&self, metric: &str, target: &str, value: f64, minutes: u32) {
+        let mut state = self.state_mut();
+        let begin = state.now;
+        let series = state
+            .measured
+            .entry((metric.to_owned(), target.to_owned()))
+            .or_default();
+        series.extend((0..minutes).map(|n| (begin + SignedDuration::from_mins(n.into()), value)));
     }
 
     /// How often a call was made.

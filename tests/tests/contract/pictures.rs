@@ -1,6 +1,7 @@
 //! The dashboard that an application gets, against CloudWatch's format; and the pictures in `docs/`, which show
 //! what the code makes now. `UPDATE_DOCS=1 cargo test --workspace --test contract pictures` draws them anew.
 
+use std::collections::BTreeMap;
 use std::{env, fs};
 
 use e2e::testkit::curves::{Hpa, Ours, TargetTracking, chart, curves, follow};
@@ -9,9 +10,11 @@ use e2e::testkit::setup::root;
 use e2e::testkit::world::World;
 use enroll::Enroll;
 use lamplighter::model::{Arn, Database};
+use lamplighter::policy::StackDefaults;
+use serde_json::json;
 
-/// An application of so many services, a database and a cache, enrolled: the body of its dashboard.
-fn dashboard(services: usize) -> String {
+/// An application of so many services, a database and a cache, enrolled: the bodies of its dashboards by name.
+fn dashboards(services: usize) -> BTreeMap<String, String> {
     let world = World::new();
     for n in 0..services {
         let arn = world.scaled(
@@ -32,17 +35,21 @@ fn dashboard(services: usize) -> String {
         &world,
         &Arn::new("arn:aws:elasticache:eu-west-1:123456789012:cluster:sessions"),
     );
-    world.sweep(&Enroll).unwrap().unwrap();
-    let state = world.state();
-    assert_eq!(
-        state.dashboards.keys().collect::<Vec<_>>(),
-        ["lamplighter-eu-west-1-shop"]
-    );
-    state
-        .dashboards
-        .values()
-        .next()
-        .cloned()
+    let status = "arn:aws:lambda:eu-west-1:123456789012:function:lamplighter-Digest";
+    let defaults = StackDefaults::default().with_functions("", status);
+    let sweep =
+        json!({"detail-type": "Scheduled Event", "source": "aws.events", "region": "eu-west-1"});
+    world
+        .invoke_with(&Enroll, sweep, defaults)
+        .unwrap()
+        .unwrap();
+    world.state().dashboards.clone()
+}
+
+/// The body of the first dashboard of such an application.
+fn dashboard(services: usize) -> String {
+    let mut all = dashboards(services);
+    all.remove("lamplighter-eu-west-1-shop")
         .expect("a dashboard")
 }
 
@@ -74,12 +81,34 @@ fn database(arn: &Arn) -> Database {
 #[test]
 fn a_dashboard_has_the_format_that_cloudwatch_takes() {
     for services in [1, 3, 200] {
-        assert_eq!(
-            problems(&dashboard(services)),
-            Vec::<String>::new(),
-            "{services} services"
-        );
+        for (name, body) in dashboards(services) {
+            assert_eq!(
+                problems(&body),
+                Vec::<String>::new(),
+                "{services} services, {name}"
+            );
+        }
     }
+}
+
+/// A dashboard has at most 500 widgets, so that a large application has several. Together they show each member once.
+#[test]
+fn a_large_application_has_several_dashboards() {
+    let all = dashboards(130);
+    let names: Vec<&str> = all.keys().map(String::as_str).collect();
+    let name = "lamplighter-eu-west-1-shop";
+    assert_eq!(
+        names,
+        [
+            name,
+            "lamplighter-eu-west-1_2-shop",
+            "lamplighter-eu-west-1_3-shop"
+        ]
+    );
+    let shown = |what: &str| -> usize { all.values().map(|body| body.matches(what).count()).sum() };
+    assert_eq!(shown(": tasks\""), 130);
+    assert_eq!(shown("orders: connections\""), 1);
+    assert_eq!(shown("sessions: hit rate, %\""), 1);
 }
 
 #[test]
@@ -87,7 +116,9 @@ fn what_cloudwatch_refuses_is_found() {
     let body = dashboard(1);
     for (from, to) in [
         ("\"x\":6", "\"x\":20"),
-        ("\"y\":2", "\"y\":0"),
+        ("\"y\":2,", "\"y\":0,"),
+        (":alarm:lamplighter", ":alarms:lamplighter"),
+        ("FILL(e1", "FILL(e9"),
         ("\"CPUUtilization\",\"ClusterName\"", "\"ClusterName\""),
         ("#d62728", "red"),
         ("\"region\":\"eu-west-1\"", "\"region\":\"\""),

@@ -79,7 +79,7 @@ fn fire(stack: &Stack, rule: &str) {
 #[test]
 fn load_makes_a_service_grow_and_somebody_is_told() {
     let stack = Stack::start(&[]).unwrap();
-    enrolled(&stack, "web", &SCALED, 5);
+    enrolled(&stack, "web", &SCALED, 6);
     let before = stack.function_calls().len();
     carry(
         &stack,
@@ -159,7 +159,7 @@ fn load_makes_a_service_grow_and_somebody_is_told() {
 #[test]
 fn a_peak_of_a_service_that_is_not_scaled_is_told_once() {
     let stack = Stack::start(&[]).unwrap();
-    enrolled(&stack, "web", &[("lamplighter:managed", "true")], 4);
+    enrolled(&stack, "web", &[("lamplighter:managed", "true")], 5);
     carry(
         &stack,
         "web",
@@ -246,19 +246,23 @@ fn errors_are_an_incident_at_once_and_over_when_they_end() {
         ("lamplighter:managed", "true"),
         ("lamplighter:runbook", "https://wiki.example.com/shop/web"),
     ];
-    enrolled(&stack, "web", &tags, 4);
+    enrolled(&stack, "web", &tags, 5);
     fail_requests(&stack, "web", &[0.0, 0.0, 412.0, 412.0, 412.0], 430.0);
     let mail = told(
         &stack,
-        "shop/web: 412 HTTP 5xx responses a minute, 96 % of requests, since ",
+        "shop/web: 96 % of requests fail with HTTP 5xx since ",
     );
     let subject = mail["subject"].as_str().unwrap_or_default();
     assert!(
-        subject.starts_with("[CRITICAL] ") && subject.ends_with(" UTC, limit 10"),
+        subject.starts_with("[CRITICAL] ") && subject.ends_with(" UTC, limit 2 %"),
         "{subject}"
     );
     let body = mail["body"].as_str().unwrap_or_default();
-    for text in ["▁▁███", "Runbook: https://wiki.example.com/shop/web"] {
+    for text in [
+        "▁▁███",
+        "412 requests failed in the last minute",
+        "Runbook: https://wiki.example.com/shop/web",
+    ] {
         assert!(body.contains(text), "{body}");
     }
     // A sweep over firing alarms says nothing new.
@@ -270,14 +274,14 @@ fn errors_are_an_incident_at_once_and_over_when_they_end() {
     fail_requests(&stack, "web", &[0.0; 5], 430.0);
     told(
         &stack,
-        "0 HTTP 5xx responses a minute - back within the limit",
+        "0 % of requests fail with HTTP 5xx - back within the limit",
     );
 }
 
 #[test]
 fn untagging_takes_the_alarms_away_and_leaves_those_of_others() {
     let stack = Stack::start(&[]).unwrap();
-    let arn = enrolled(&stack, "web", &SCALED, 5);
+    let arn = enrolled(&stack, "web", &SCALED, 6);
     let others = json!({"AlarmName": "lamplighter/shop/web/by-hand", "Namespace": "AWS/ECS", "MetricName": "CPUUtilization",
         "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold", "Statistic": "Average"});
     stack.call("monitoring", "PutMetricAlarm", others).unwrap();
@@ -414,6 +418,7 @@ fn a_database_is_enrolled_and_what_will_hurt_is_told() {
         [
             "lamplighter/db:orders/connections",
             "lamplighter/db:orders/cpu-peak",
+            "lamplighter/db:orders/free-memory",
             "lamplighter/db:orders/free-storage"
         ]
     );
@@ -535,7 +540,7 @@ fn a_storm_of_alarms_ends_with_every_service_at_its_right_count() {
 #[test]
 fn the_service_arn_is_what_the_alarms_are_tagged_with() {
     let stack = Stack::start(&[]).unwrap();
-    enrolled(&stack, "web", &SCALED, 5);
+    enrolled(&stack, "web", &SCALED, 6);
     let arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/cpu-peak";
     let answer = stack
         .call(
@@ -557,4 +562,51 @@ fn the_service_arn_is_what_the_alarms_are_tagged_with() {
         ("lamplighter:target", service.as_str()),
     ];
     assert!(expected.iter().all(|tag| tags.contains(tag)), "{tags:?}");
+}
+
+/// A worker without messages stops, and starts within a sweep of the first one.
+#[test]
+fn a_queue_worker_stops_and_starts_with_its_messages() {
+    let stack = Stack::start(&[]).unwrap();
+    let queue = stack
+        .call("sqs", "CreateQueue", json!({"QueueName": "jobs"}))
+        .unwrap();
+    let arn = untagged(&stack, "web");
+    set_count(&stack, "web", 1);
+    let idle = Traffic {
+        rps: &[],
+        cpu: &[1.0; 20],
+        tasks: 1,
+    };
+    carry(&stack, "web", &idle);
+    let scale = "min=0 max=8 queue=jobs latency=60s";
+    tag_service(
+        &stack,
+        &arn,
+        &[
+            ("lamplighter:managed", "true"),
+            ("lamplighter:scale", scale),
+        ],
+    );
+    told(&stack, "shop/web: stopped - nothing to do");
+    assert_eq!(count(&stack, "web"), 0);
+    wait_until_idle(&stack);
+    for n in 0..3 {
+        let message = json!({"QueueUrl": queue["QueueUrl"], "MessageBody": format!("job {n}")});
+        stack.call("sqs", "SendMessage", message).unwrap();
+    }
+    fire(&stack, "ScaleSweep");
+    let mail = told(&stack, "shop/web: started again with 1 task");
+    assert_eq!(count(&stack, "web"), 1);
+    let body = mail["body"].as_str().unwrap_or_default();
+    assert!(body.contains("3 messages wait"), "{body}");
+    // A queue that doesn't exist is named.
+    tag_service(
+        &stack,
+        &arn,
+        &[("lamplighter:scale", "min=1 max=8 queue=job")],
+    );
+    told(&stack, "shop/web: 1 task kept - no queue job");
+    assert_eq!(count(&stack, "web"), 1);
+    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }

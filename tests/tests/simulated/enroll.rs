@@ -10,10 +10,11 @@ use lamplighter::model::Arn;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-const FIVE: [&str; 5] = [
+const SIX: [&str; 6] = [
     "cpu-peak",
     "errors-5xx",
     "memory-peak",
+    "no-healthy-target",
     "requests",
     "unhealthy-targets",
 ];
@@ -71,13 +72,13 @@ fn tagging_a_service_is_enough() {
     let (world, arn) = web();
     let event = tagged(&world, &arn, &["lamplighter:managed"]);
     world.invoke(&Enroll, event.clone()).unwrap().unwrap();
-    assert_eq!(kinds(&world), FIVE);
+    assert_eq!(kinds(&world), SIX);
     let alarm =
         Arn::new("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/requests");
     let owner = world.state().tags[&alarm]["lamplighter:target"].clone();
     assert_eq!(owner, arn.as_str());
     world.invoke(&Enroll, event).unwrap().unwrap();
-    assert_eq!(world.count("PutMetricAlarm"), 5);
+    assert_eq!(world.count("PutMetricAlarm"), 6);
     settled(&world);
 }
 
@@ -94,7 +95,7 @@ fn a_changed_tag_changes_its_alarm_and_no_other() {
     let event = tagged(&world, &arn, &["lamplighter:scale"]);
     world.invoke(&Enroll, event).unwrap().unwrap();
     assert!((threshold(&world, "requests") - 1_500.0).abs() < f64::EPSILON);
-    assert_eq!(world.count("PutMetricAlarm"), 6);
+    assert_eq!(world.count("PutMetricAlarm"), 7);
     settled(&world);
 }
 
@@ -186,7 +187,7 @@ fn a_function_killed_anywhere_is_made_up_for(
     let _ = world.invoke(&Enroll, event);
     world.advance(SignedDuration::from_mins(2));
     world.sweep(&Enroll).unwrap().unwrap();
-    assert_eq!(kinds(&world), FIVE);
+    assert_eq!(kinds(&world), SIX);
     settled(&world);
 }
 
@@ -347,7 +348,7 @@ fn alarms_that_aws_throttles_are_made_by_the_next_and_nobody_is_woken() {
         world.titles()
     );
     world.invoke(&Enroll, event).unwrap().unwrap();
-    assert_eq!(kinds(&world), FIVE);
+    assert_eq!(kinds(&world), SIX);
 }
 
 #[test]
@@ -362,7 +363,7 @@ fn a_bad_scale_tag_leaves_the_alarms_as_they_are_and_is_told_once() {
         .insert("lamplighter:scale".into(), "min=5 max=2".into());
     let event = tagged(&world, &arn, &["lamplighter:scale"]);
     world.invoke(&Enroll, event).unwrap().unwrap();
-    assert_eq!(kinds(&world), FIVE);
+    assert_eq!(kinds(&world), SIX);
     let about = |title: &&String| title.starts_with("invalid tag lamplighter:scale");
     assert_eq!(
         world.titles().iter().filter(about).count(),
@@ -375,7 +376,7 @@ fn a_bad_scale_tag_leaves_the_alarms_as_they_are_and_is_told_once() {
 
 #[rstest]
 #[case(1, &[("DescribeAlarms", 1), ("DescribeServices", 1), ("DescribeTargetGroups", 1), ("GetResources", 4)])]
-#[case(100, &[("DescribeAlarms", 5), ("DescribeServices", 10), ("DescribeTargetGroups", 5), ("GetResources", 8)])]
+#[case(100, &[("DescribeAlarms", 6), ("DescribeServices", 10), ("DescribeTargetGroups", 5), ("GetResources", 9)])]
 fn a_sweep_reads_all_targets_by_the_page(#[case] services: usize, #[case] pages: &[(&str, usize)]) {
     let world = World::new();
     for n in 0..services {

@@ -51,6 +51,7 @@ fn errors() -> Option<i64> {
     world.scaled("web", "");
     world.sweep(&Enroll).unwrap().unwrap();
     let target = "targetgroup/web/0123456789abcdef";
+    world.measure_ahead("RequestCount", target, 430.0, 120);
     measure(&world, ("HTTPCode_Target_5XX_Count", target), (0.0, 412.0))
 }
 

@@ -28,6 +28,7 @@ mod impact;
 mod mass_failures;
 mod pipeline_events;
 mod pre_deployment;
+mod queue_workers;
 mod release_actors;
 mod release_histories;
 mod release_results;

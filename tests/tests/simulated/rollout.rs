@@ -217,6 +217,7 @@ fn alarm(world: &World, kind: &str) {
         state: AlarmState::Alarm,
         state_since: Some(state.now),
         state_reason: "Threshold Crossed".into(),
+        description: String::new(),
         actions: AlarmTopics::default(),
         alarm: None,
     };

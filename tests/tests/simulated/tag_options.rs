@@ -88,6 +88,7 @@ fn alarm(world: &World, name: &str, state: AlarmState) {
         state,
         state_since: Some(since),
         state_reason: "Threshold Crossed".to_owned(),
+        description: String::new(),
         actions: AlarmTopics::default(),
         alarm: None,
     };

@@ -2,8 +2,8 @@
 //! results themselves.
 
 use lamplighter::event::detail::Detail;
-use lamplighter::event::detail::alarm::{AlarmChange, split_alarm_name};
-use lamplighter::model::{AlarmState, Arn};
+use lamplighter::event::detail::alarm::AlarmChange;
+use lamplighter::model::{AlarmState, Arn, split_alarm_name};
 use lamplighter::notify::{ALARM_PREFIX, Message};
 use lamplighter::{Event, MalformedEvent};
 use serde_json::Value;

@@ -1,20 +1,22 @@
 //! The definition of an alarm, in the form of CloudWatch and in that of Lamplighter.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use aws_sdk_cloudwatch::types::{
     CompositeAlarm, Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat, StateValue,
+    Statistic as StandardStatistic,
 };
 
 use crate::timestamps::to_second;
 use lamplighter::model::{
-    Alarm, AlarmMetric, AlarmState, AlarmTopics, ExistingAlarm, Measure, Statistic,
+    Alarm, AlarmMetric, AlarmState, AlarmTopics, ExistingAlarm, Measure, Share, Statistic,
 };
 
 /// Seconds in a minute, the unit of periods.
 pub const MINUTE: i32 = 60;
 /// Identifier of the metric math expression that an alarm over several metrics evaluates.
-const SUM_ID: &str = "total";
+const TOTAL_ID: &str = "total";
 
 /// Builds the dimensions of a metric.
 pub fn build_dimensions(metric: &AlarmMetric) -> Vec<Dimension> {
@@ -25,27 +27,58 @@ pub fn build_dimensions(metric: &AlarmMetric) -> Vec<Dimension> {
         .collect()
 }
 
-/// Builds the queries for the sum of several metrics; a metric without data counts as zero.
+/// Builds the queries of an alarm on several metrics; `None` for one metric. `period`: in seconds.
 ///
-/// The expression does not use `FILL`: in an alarm, a late value would count as missing.
+/// In arithmetic, a metric without data counts as zero where another one has data. No expression uses `FILL`: the newest
+/// minute is late as a rule, and would always have the filled value.
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>
-pub fn build_sum_queries(metrics: &[AlarmMetric]) -> Vec<MetricDataQuery> {
-    let ids: Vec<String> = (1..=metrics.len()).map(|n| format!("m{n}")).collect();
+pub fn build_queries(measure: &Measure, period: i32) -> Option<Vec<MetricDataQuery>> {
     let expression = MetricDataQuery::builder()
-        .id(SUM_ID)
-        .expression(ids.join(" + "))
+        .id(TOTAL_ID)
+        .expression(build_expression(measure)?)
         .label("total")
         .return_data(true);
-    let summands = metrics
-        .iter()
-        .zip(&ids)
-        .map(|(metric, id)| build_summand(metric, id));
-    std::iter::once(expression.build())
-        .chain(summands)
-        .collect()
+    let summands = measure
+        .metrics()
+        .into_iter()
+        .zip(1..)
+        .map(|(metric, number)| build_summand(metric, &metric_id(number), period));
+    Some(
+        std::iter::once(expression.build())
+            .chain(summands)
+            .collect(),
+    )
 }
 
-fn build_summand(metric: &AlarmMetric, id: &str) -> MetricDataQuery {
+fn metric_id(number: usize) -> String {
+    format!("m{number}")
+}
+
+/// Writes a measure as metric math over `m1`, `m2` and so on; `None` for one metric.
+fn build_expression(measure: &Measure) -> Option<String> {
+    let ids = |numbers: RangeInclusive<usize>| -> Vec<String> { numbers.map(metric_id).collect() };
+    Some(match measure {
+        Measure::One(_) => return None,
+        Measure::Sum(metrics) => ids(1..=metrics.len()).join(" + "),
+        Measure::Greatest(metrics) => format!("MAX([{}])", ids(1..=metrics.len()).join(", ")),
+        Measure::Share(share) => {
+            let count = share.part.len();
+            let part = ids(1..=count).join(" + ");
+            let others = ids(count + 1..=count + share.others.len()).join(" + ");
+            let whole = if share.is_beside {
+                format!("{part} + {others}")
+            } else {
+                others
+            };
+            format!(
+                "IF(({part}) >= {}, 100 * ({part}) / ({whole}), 0)",
+                share.least
+            )
+        }
+    })
+}
+
+fn build_summand(metric: &AlarmMetric, id: &str, period: i32) -> MetricDataQuery {
     let named = Metric::builder()
         .namespace(&metric.namespace)
         .metric_name(&metric.name)
@@ -53,7 +86,7 @@ fn build_summand(metric: &AlarmMetric, id: &str) -> MetricDataQuery {
         .build();
     let measured = MetricStat::builder()
         .metric(named)
-        .period(MINUTE)
+        .period(period)
         .stat(metric.statistic.as_str())
         .build();
     MetricDataQuery::builder()
@@ -74,6 +107,7 @@ pub fn convert_alarm(alarm: &MetricAlarm) -> Option<ExistingAlarm> {
         state: convert_state(alarm.state_value.as_ref())?,
         state_since: since.and_then(to_second),
         state_reason: alarm.state_reason.clone().unwrap_or_default(),
+        description: alarm.alarm_description.clone().unwrap_or_default(),
         actions: convert_actions(alarm),
         alarm: parse_supported_definition(alarm),
     })
@@ -90,6 +124,7 @@ pub fn convert_composite_alarm(alarm: &CompositeAlarm) -> Option<ExistingAlarm> 
         state: convert_state(alarm.state_value.as_ref())?,
         state_since: since.and_then(to_second),
         state_reason: alarm.state_reason.clone().unwrap_or_default(),
+        description: alarm.alarm_description.clone().unwrap_or_default(),
         actions: AlarmTopics::default(),
         alarm: None,
     })
@@ -110,9 +145,9 @@ fn convert_actions(alarm: &MetricAlarm) -> AlarmTopics {
 /// Converts an alarm to Lamplighter's definition; `None` if it has settings Lamplighter never uses.
 fn parse_supported_definition(alarm: &MetricAlarm) -> Option<Alarm> {
     let minutes = u32::try_from(alarm.evaluation_periods?).ok()?;
-    let measure = match alarm.metrics() {
-        [] => Measure::One(convert_single_metric(alarm)?),
-        queries => Measure::Sum(convert_summed_metrics(queries)?),
+    let (measure, period) = match alarm.metrics() {
+        [] => (Measure::One(convert_single_metric(alarm)?), alarm.period?),
+        queries => parse_queries(queries)?,
     };
     let same_minutes = alarm
         .datapoints_to_alarm
@@ -125,7 +160,7 @@ fn parse_supported_definition(alarm: &MetricAlarm) -> Option<Alarm> {
         comparison: alarm.comparison_operator.as_ref()?.as_str().to_owned(),
         threshold: alarm.threshold?,
         minutes,
-        period: u32::try_from(alarm.period.unwrap_or(MINUTE) / MINUTE).ok()?,
+        period: u32::try_from(period / MINUTE).ok()?,
         missing_data: alarm
             .treat_missing_data
             .clone()
@@ -139,30 +174,67 @@ fn convert_single_metric(alarm: &MetricAlarm) -> Option<AlarmMetric> {
         .period
         .is_some_and(|period| period % MINUTE == 0)
         .then_some(())?;
+    let statistic = alarm.statistic.as_ref().map(StandardStatistic::as_str);
+    // Few samples are evaluated like many: otherwise a p99 below 1,000 requests would never fire.
+    let percentile = alarm
+        .extended_statistic
+        .as_deref()
+        .filter(|_| alarm.evaluate_low_sample_count_percentile.is_none());
     Some(AlarmMetric {
         namespace: alarm.namespace.clone()?,
         name: alarm.metric_name.clone()?,
         dimensions: dimension_map(alarm.dimensions()),
-        statistic: Statistic::parse(alarm.statistic.as_ref()?.as_str())?,
+        statistic: Statistic::parse(statistic.or(percentile)?)?,
     })
 }
 
-/// Returns the summed metrics in the order of their identifiers: `m1`, `m2`.
+/// Returns the measure of queries, and its period in seconds.
 ///
-/// CloudWatch does not guarantee any order. Returns `None` if the queries are not such a sum.
-fn convert_summed_metrics(queries: &[MetricDataQuery]) -> Option<Vec<AlarmMetric>> {
+/// The metrics are taken in the order of their identifiers, because CloudWatch does not guarantee any. Returns `None` if
+/// Lamplighter never builds such queries.
+fn parse_queries(queries: &[MetricDataQuery]) -> Option<(Measure, i32)> {
     let mut summands: Vec<_> = queries
         .iter()
         .filter(|query| query.expression.is_none())
         .collect();
     summands.sort_by_key(|query| summand_number(query));
+    let period = summands.first()?.metric_stat.as_ref()?.period?;
     let metrics: Vec<AlarmMetric> = summands
         .into_iter()
-        .map(convert_metric_stat)
+        .map(|query| convert_metric_stat(query, period))
         .collect::<Option<_>>()?;
-    let expression = queries.iter().find_map(|query| query.expression.as_ref())?;
-    (build_sum_queries(&metrics).first()?.expression.as_ref() == Some(expression))
-        .then_some(metrics)
+    let expression = queries
+        .iter()
+        .find_map(|query| query.expression.as_deref())?;
+    let measure = list_possible_measures(&metrics, expression)
+        .into_iter()
+        .find(|measure| build_expression(measure).as_deref() == Some(expression))?;
+    (period % MINUTE == 0).then_some((measure, period))
+}
+
+/// Lists the measures of these metrics that an expression may stand for.
+fn list_possible_measures(metrics: &[AlarmMetric], expression: &str) -> Vec<Measure> {
+    let mut possible = vec![
+        Measure::Sum(metrics.to_vec()),
+        Measure::Greatest(metrics.to_vec()),
+    ];
+    let least = expression
+        .split_once(">= ")
+        .and_then(|(_, rest)| rest.split_once(',')?.0.parse().ok());
+    if let Some(least) = least {
+        for count in 1..metrics.len() {
+            let (part, others) = metrics.split_at(count);
+            possible.extend([false, true].map(|is_beside| {
+                Measure::Share(Share {
+                    part: part.to_vec(),
+                    others: others.to_vec(),
+                    is_beside,
+                    least,
+                })
+            }));
+        }
+    }
+    possible
 }
 
 /// Returns the number in the identifier of a summand: 2 for `m2`.
@@ -170,11 +242,11 @@ fn summand_number(query: &MetricDataQuery) -> Option<u32> {
     query.id.as_deref()?.strip_prefix('m')?.parse().ok()
 }
 
-fn convert_metric_stat(query: &MetricDataQuery) -> Option<AlarmMetric> {
+fn convert_metric_stat(query: &MetricDataQuery, period: i32) -> Option<AlarmMetric> {
     let measured = query
         .metric_stat
         .as_ref()
-        .filter(|m| m.period == Some(MINUTE))?;
+        .filter(|measured| measured.period == Some(period))?;
     let metric = measured.metric.as_ref()?;
     Some(AlarmMetric {
         namespace: metric.namespace.clone()?,

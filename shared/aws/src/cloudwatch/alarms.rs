@@ -8,7 +8,7 @@ use aws_sdk_cloudwatch::types::{
 };
 
 use super::alarm_definition::{
-    MINUTE, build_dimensions, build_sum_queries, convert_alarm, convert_composite_alarm,
+    MINUTE, build_dimensions, build_queries, convert_alarm, convert_composite_alarm,
 };
 use crate::error::aws_error;
 use lamplighter::AwsError;
@@ -149,14 +149,21 @@ async fn put_alarm(
         .set_insufficient_data_actions(Some(alarm.actions.insufficient_data.clone()))
         // PutMetricAlarm applies tags only to a new alarm.
         .set_tags(Some(tags.collect()));
+    let period = MINUTE * i32::try_from(alarm.period).unwrap_or(1);
     request = match &alarm.measure {
-        Measure::One(metric) => request
-            .namespace(&metric.namespace)
-            .metric_name(&metric.name)
-            .set_dimensions(Some(build_dimensions(metric)))
-            .statistic(SdkStatistic::from(metric.statistic.as_str()))
-            .period(MINUTE * i32::try_from(alarm.period).unwrap_or(1)),
-        Measure::Sum(metrics) => request.set_metrics(Some(build_sum_queries(metrics))),
+        Measure::One(metric) => {
+            let request = request
+                .namespace(&metric.namespace)
+                .metric_name(&metric.name)
+                .set_dimensions(Some(build_dimensions(metric)))
+                .period(period);
+            if metric.statistic.is_percentile() {
+                request.extended_statistic(metric.statistic.as_str())
+            } else {
+                request.statistic(SdkStatistic::from(metric.statistic.as_str()))
+            }
+        }
+        measure => request.set_metrics(build_queries(measure, period)),
     };
     request
         .send()

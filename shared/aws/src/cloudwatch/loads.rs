@@ -9,7 +9,7 @@ use super::metric_query::{
     group_dimensions, query_series,
 };
 use lamplighter::AwsError;
-use lamplighter::model::{Arn, Load, LoadQuery, Series};
+use lamplighter::model::{Arn, Load, LoadQuery, QueueLoad, Series};
 
 /// The kind of a metric of a service.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,10 @@ enum LoadMetric {
     BusiestCpu,
     BusiestMemory,
     Requests,
+    QueueWaiting,
+    QueueSent,
+    QueueDeleted,
+    QueueAge,
 }
 
 /// Reads the load of services per minute, in the order of the queries. Source: GetMetricData.
@@ -57,6 +61,7 @@ fn empty_load(query: &LoadQuery) -> Load {
         .any(|group| group.load_balancer_dimensions().next().is_some());
     Load {
         requests: counts_requests.then(Series::new),
+        queue: query.queue.is_some().then(QueueLoad::default),
         ..Load::default()
     }
 }
@@ -87,6 +92,9 @@ fn list_load_metrics(query: &LoadQuery) -> Vec<(LoadMetric, MetricStat)> {
             build_ecs_metric("MemoryUtilization", "Maximum", &service),
         ));
     }
+    if let Some(queue) = &query.queue {
+        metrics.extend(list_queue_metrics(queue));
+    }
     let groups = query.target_groups.iter().flat_map(group_dimensions);
     metrics.extend(groups.map(|dimensions| {
         (
@@ -95,6 +103,28 @@ fn list_load_metrics(query: &LoadQuery) -> Vec<(LoadMetric, MetricStat)> {
         )
     }));
     metrics
+}
+
+fn list_queue_metrics(queue: &str) -> [(LoadMetric, MetricStat); 4] {
+    let metric = |name, statistic| {
+        let dimensions = vec![build_dimension("QueueName", queue)];
+        build_metric("AWS/SQS", name, statistic, dimensions)
+    };
+    [
+        (
+            LoadMetric::QueueWaiting,
+            metric("ApproximateNumberOfMessagesVisible", "Maximum"),
+        ),
+        (LoadMetric::QueueSent, metric("NumberOfMessagesSent", "Sum")),
+        (
+            LoadMetric::QueueDeleted,
+            metric("NumberOfMessagesDeleted", "Sum"),
+        ),
+        (
+            LoadMetric::QueueAge,
+            metric("ApproximateAgeOfOldestMessage", "Maximum"),
+        ),
+    ]
 }
 
 fn service_dimensions(service: &Arn) -> Vec<Dimension> {
@@ -120,5 +150,9 @@ fn add_to_load(load: &mut Load, kind: LoadMetric, values: Series) {
         LoadMetric::BusiestCpu => load.busiest_cpu.extend(values),
         LoadMetric::BusiestMemory => load.busiest_memory.extend(values),
         LoadMetric::Requests => add_series(load.requests.get_or_insert_default(), values),
+        LoadMetric::QueueWaiting => load.queue.get_or_insert_default().waiting.extend(values),
+        LoadMetric::QueueSent => load.queue.get_or_insert_default().sent.extend(values),
+        LoadMetric::QueueDeleted => load.queue.get_or_insert_default().deleted.extend(values),
+        LoadMetric::QueueAge => load.queue.get_or_insert_default().age.extend(values),
     }
 }

@@ -1,13 +1,15 @@
 //! What an alarm measures, minute by minute.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_cloudwatch::Client;
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::model::{Measure, Series};
 
-use super::metric_query::{MetricQuery, add_series, build_dimension, build_metric, query_series};
+use super::metric_query::{MetricQuery, build_dimension, build_metric, query_series};
 
-/// Reads the measure of an alarm per minute, summed over its metrics.
+/// Reads the measure of an alarm per minute.
 ///
 /// Source: GetMetricData.
 pub async fn read_measure(
@@ -16,8 +18,8 @@ pub async fn read_measure(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Series, AwsError> {
-    let queries: Vec<MetricQuery<()>> = measure
-        .metrics()
+    let metrics = measure.metrics();
+    let queries: Vec<MetricQuery<()>> = metrics
         .iter()
         .enumerate()
         .map(|(index, metric)| {
@@ -36,9 +38,19 @@ pub async fn read_measure(
             }
         })
         .collect();
-    let mut sum = Series::new();
+    let mut minutes: BTreeMap<Timestamp, Vec<Option<f64>>> = BTreeMap::new();
     for part in query_series(client, &queries, from, to).await? {
-        add_series(&mut sum, part.values);
+        for (minute, value) in part.values {
+            let values = minutes
+                .entry(minute)
+                .or_insert_with(|| vec![None; metrics.len()]);
+            if let Some(place) = values.get_mut(part.index) {
+                *place = Some(value);
+            }
+        }
     }
-    Ok(sum)
+    Ok(minutes
+        .into_iter()
+        .filter_map(|(minute, values)| Some((minute, measure.evaluate(&values)?)))
+        .collect())
 }

@@ -98,6 +98,7 @@ fn convert_replication_group(group: ReplicationGroup) -> Option<Database> {
     Some(Database {
         arn: Arn::new(group.arn?),
         identifier: group.replication_group_id?,
+        nodes: group.member_clusters.unwrap_or_default(),
         engine: group.engine.unwrap_or_default(),
         status: group.status.unwrap_or_default(),
         port: endpoint.as_ref().and_then(|endpoint| endpoint.port),

@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 use crate::aws::Aws;
 use crate::ecs::{check_tasks, deployments, instances, services, task_definitions, tasks};
-use crate::{acm, autoscaling, elb, tagging};
+use crate::{acm, autoscaling, elb, queue_backlog, tagging};
 use lamplighter::AwsError;
 use lamplighter::model::{
-    Arn, Certificate, ContainerInstance, LoadBalancerTarget, ScalableTarget, Service,
+    Arn, Backlog, Certificate, ContainerInstance, LoadBalancerTarget, ScalableTarget, Service,
     ServiceDeployment, Tagged, TargetGroup, Task, TaskDefinition,
 };
 use lamplighter::ports::{
-    Instances, LoadBalancing, ResourceKind, Scaling, Services, TagKeys, TaggedResources,
+    Instances, LoadBalancing, Queues, ResourceKind, Scaling, Services, TagKeys, TaggedResources,
     TaskLifecycle, TaskOwner, Tasks,
 };
 
@@ -113,6 +113,12 @@ impl<R> Instances for Aws<R> {
 
     async fn disconnected_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
         instances::list_disconnected(self.account.clients.ecs(), cluster).await
+    }
+}
+
+impl<R> Queues for Aws<R> {
+    async fn count_backlog(&self, service: &Arn, queue: &str) -> Result<Option<Backlog>, AwsError> {
+        queue_backlog::count_backlog(self.account.clients.sqs(), service, queue).await
     }
 }
 

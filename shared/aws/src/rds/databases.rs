@@ -137,6 +137,7 @@ fn convert_instance(instance: DbInstance) -> Option<Database> {
         .unwrap_or_default();
     Some(Database {
         is_replica: is_replica(&instance),
+        is_serverless: instance.db_instance_class.as_deref() == Some("db.serverless"),
         allocated_gib: allocated_gib(&instance),
         parameter_group: first_parameter_group(&instance),
         arn: Arn::new(instance.db_instance_arn?),
@@ -186,6 +187,7 @@ fn convert_cluster(cluster: DbCluster) -> Option<Database> {
         storage_type: cluster.storage_type,
         iops: cluster.iops,
         is_cluster: true,
+        is_serverless: cluster.serverless_v2_scaling_configuration.is_some(),
         members,
         backup_retention_days: days_or_zero(cluster.backup_retention_period),
         // A cluster with a second instance can fail over to it.

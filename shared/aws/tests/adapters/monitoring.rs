@@ -24,7 +24,7 @@ use aws_smithy_types::body::SdkBody;
 use jiff::Timestamp;
 use lamplighter::model::{
     Alarm, AlarmMetric, AlarmState, AlarmTopics, Arn, ExistingAlarm, LoadQuery, Measure,
-    ScalableTarget, Statistic, TargetGroup, TargetHealthCheck,
+    ScalableTarget, Share, Statistic, TargetGroup, TargetHealthCheck,
 };
 use lamplighter::plan::{Action, ApplyAlarms, MonitoringAction, ScalingAction, SetMinCapacity};
 use lamplighter::ports::capability::{AlarmActions, ScaleActions};
@@ -125,6 +125,7 @@ async fn requests_are_summed_over_groups_and_pages_without_the_current_minute() 
         service: service(1),
         target_groups: vec![group("blue"), group("green")],
         busiest: false,
+        queue: None,
     };
     let (from, to) = (at("2026-11-21T02:45:00Z"), at("2026-11-21T03:00:20Z"));
     let load = cloudwatch(client)
@@ -195,6 +196,7 @@ async fn a_call_reads_500_metrics_at_most() {
             service: service(n),
             target_groups: vec![group("web")],
             busiest: false,
+            queue: None,
         })
         .collect();
     let loads = cloudwatch(client)
@@ -232,7 +234,7 @@ fn alarm(measure: Measure) -> Alarm {
         comparison: "GreaterThanThreshold".into(),
         threshold: 600.0,
         minutes: 3,
-        period: 1,
+        period: 5,
         missing_data: "notBreaching".into(),
         actions: AlarmTopics {
             alarm: vec!["arn:aws:sns:eu-west-1:123456789012:on-call".into()],
@@ -256,6 +258,11 @@ fn described(put: &PutMetricAlarmInput, reversed: bool) -> MetricAlarm {
         .set_metric_name(put.metric_name().map(str::to_owned))
         .set_dimensions(Some(put.dimensions().to_vec()))
         .set_statistic(put.statistic().cloned())
+        .set_extended_statistic(put.extended_statistic().map(str::to_owned))
+        .set_evaluate_low_sample_count_percentile(
+            put.evaluate_low_sample_count_percentile()
+                .map(str::to_owned),
+        )
         .set_period(put.period())
         .set_metrics((!metrics.is_empty()).then_some(metrics))
         .set_evaluation_periods(put.evaluation_periods())
@@ -270,12 +277,35 @@ fn described(put: &PutMetricAlarmInput, reversed: bool) -> MetricAlarm {
         .build()
 }
 
+/// The errors of some target groups among their requests.
+fn share(groups: usize, is_beside: bool) -> Measure {
+    let names = ["targetgroup/blue/1", "targetgroup/green/1"];
+    let of = |name: &str| {
+        names
+            .iter()
+            .take(groups)
+            .map(|group| metric(name, group))
+            .collect()
+    };
+    Measure::Share(Share {
+        part: of("HTTPCode_Target_5XX_Count"),
+        others: of("RequestCount"),
+        is_beside,
+        least: 5,
+    })
+}
+
 #[rstest]
 #[case::one_metric(Measure::One(metric("RequestCountPerTarget", "targetgroup/web/1")))]
 #[case::the_sum_of_two(Measure::Sum(vec![
     metric("RequestCountPerTarget", "targetgroup/blue/1"),
     metric("RequestCountPerTarget", "targetgroup/green/1"),
 ]))]
+#[case::a_percentile(Measure::One(AlarmMetric { statistic: Statistic::P99, ..metric("TargetResponseTime", "targetgroup/web/1") }))]
+#[case::the_greatest(Measure::Greatest(vec![metric("TargetResponseTime", "targetgroup/blue/1"), metric("TargetResponseTime", "targetgroup/green/1")]))]
+#[case::a_share(share(1, false))]
+#[case::a_share_of_two(share(2, false))]
+#[case::a_share_beside(share(2, true))]
 #[tokio::test]
 async fn an_alarm_is_read_as_it_was_put(
     #[case] measure: Measure,

@@ -59,6 +59,12 @@ pub trait Operation {
         defaults: &StackDefaults,
     ) -> Result<Option<Self::Policy>, TagError>;
 
+    /// Returns a mistake in a tag with which the operation goes on all the same. People are notified of it.
+    #[must_use]
+    fn find_mistake(_: &Self::Policy) -> Option<&TagError> {
+        None
+    }
+
     /// Returns the policy for a target that is no longer managed, whatever its other tags say.
     fn cleanup_policy(&self, _defaults: &StackDefaults) -> Option<Self::Policy> {
         None

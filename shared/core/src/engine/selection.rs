@@ -85,7 +85,12 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
                 self.notify_once(unmanaged_target_message(self.find_own_tag()));
                 Err("lamplighter:managed is missing".to_owned())
             }
-            Managed::Act | Managed::Observe | Managed::No => Ok((managed, policy)),
+            Managed::Act | Managed::Observe | Managed::No => {
+                if let Some(mistake) = Op::find_mistake(&policy) {
+                    self.notify_once(invalid_tag_message(mistake));
+                }
+                Ok((managed, policy))
+            }
         }
     }
 

@@ -34,11 +34,25 @@ pub struct AlarmTopics {
     pub insufficient_data: Vec<String>,
 }
 
-/// The measured value of an alarm: one metric, or the sum of several.
+/// The measured value of an alarm: one metric, or a number computed from several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Measure {
     One(AlarmMetric),
     Sum(Vec<AlarmMetric>),
+    Greatest(Vec<AlarmMetric>),
+    Share(Share),
+}
+
+/// The share of some counts in others, in percent. It is 0 while the counts are few.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    pub part: Vec<AlarmMetric>,
+    /// The counts that contain the part, or those beside it.
+    pub others: Vec<AlarmMetric>,
+    /// Whether the part is missing in `others`.
+    pub is_beside: bool,
+    /// The smallest part of a period that counts.
+    pub least: u32,
 }
 
 /// One metric at one-minute resolution.
@@ -56,6 +70,10 @@ pub enum Statistic {
     Sum,
     Maximum,
     Minimum,
+    /// The median.
+    P50,
+    /// The 99th percentile.
+    P99,
 }
 
 /// An alarm that exists in CloudWatch, with its current state.
@@ -66,6 +84,7 @@ pub struct ExistingAlarm {
     pub state: AlarmState,
     pub state_since: Option<Timestamp>,
     pub state_reason: String,
+    pub description: String,
     pub actions: AlarmTopics,
     /// The alarm's settings; `None` if it uses a form that Lamplighter never creates.
     pub alarm: Option<Alarm>,
@@ -100,7 +119,14 @@ impl AlarmState {
 }
 
 impl Statistic {
-    pub const ALL: [Self; 4] = [Self::Average, Self::Sum, Self::Maximum, Self::Minimum];
+    pub const ALL: [Self; 6] = [
+        Self::Average,
+        Self::Sum,
+        Self::Maximum,
+        Self::Minimum,
+        Self::P50,
+        Self::P99,
+    ];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -109,7 +135,14 @@ impl Statistic {
             Self::Sum => "Sum",
             Self::Maximum => "Maximum",
             Self::Minimum => "Minimum",
+            Self::P50 => "p50",
+            Self::P99 => "p99",
         }
+    }
+
+    #[must_use]
+    pub fn is_percentile(self) -> bool {
+        matches!(self, Self::P50 | Self::P99)
     }
 
     #[must_use]
@@ -123,10 +156,84 @@ impl Statistic {
 impl Measure {
     /// Returns every metric that the alarm evaluates.
     #[must_use]
-    pub fn metrics(&self) -> &[AlarmMetric] {
+    pub fn metrics(&self) -> Vec<&AlarmMetric> {
         match self {
-            Self::One(metric) => std::slice::from_ref(metric),
-            Self::Sum(metrics) => metrics,
+            Self::One(metric) => vec![metric],
+            Self::Sum(metrics) | Self::Greatest(metrics) => metrics.iter().collect(),
+            Self::Share(share) => share.part.iter().chain(&share.others).collect(),
         }
+    }
+
+    /// Computes the value of one minute from those of [`Self::metrics`], in their order; `None` if nothing was measured.
+    /// The least count of a share applies to a whole period, not to a minute.
+    #[must_use]
+    pub fn evaluate(&self, values: &[Option<f64>]) -> Option<f64> {
+        let sum = |values: &[Option<f64>]| -> f64 { values.iter().flatten().sum() };
+        values.iter().any(Option::is_some).then_some(())?;
+        match self {
+            Self::One(_) => values.first().copied().flatten(),
+            Self::Sum(_) => Some(sum(values)),
+            Self::Greatest(_) => values.iter().flatten().copied().reduce(f64::max),
+            Self::Share(share) => {
+                let (part, others) = values.split_at_checked(share.part.len())?;
+                share.in_percent(sum(part), sum(others))
+            }
+        }
+    }
+}
+
+impl Share {
+    /// Returns the share of a part, in percent; `None` if there is nothing to share.
+    #[must_use]
+    pub fn in_percent(&self, part: f64, others: f64) -> Option<f64> {
+        let whole = if self.is_beside {
+            part + others
+        } else {
+            others
+        };
+        (whole > 0.0).then(|| (100.0 * part / whole).min(100.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn metrics(count: usize) -> Vec<AlarmMetric> {
+        let metric = AlarmMetric {
+            namespace: String::new(),
+            name: String::new(),
+            dimensions: BTreeMap::new(),
+            statistic: Statistic::Sum,
+        };
+        vec![metric; count]
+    }
+
+    fn share(is_beside: bool) -> Measure {
+        Measure::Share(Share {
+            part: metrics(1),
+            others: metrics(2),
+            is_beside,
+            least: 5,
+        })
+    }
+
+    #[rstest]
+    #[case::nothing_measured(Measure::Sum(metrics(2)), &[None, None], None)]
+    #[case::a_sum_of_one(Measure::Sum(metrics(2)), &[None, Some(3.0)], Some(3.0))]
+    #[case::the_greatest(Measure::Greatest(metrics(2)), &[Some(1.0), Some(3.0)], Some(3.0))]
+    #[case::a_share(share(false), &[Some(2.0), Some(30.0), Some(10.0)], Some(5.0))]
+    #[case::no_errors(share(false), &[None, Some(30.0), None], Some(0.0))]
+    // A load balancer without a healthy target counts errors and no requests.
+    #[case::errors_beside_no_requests(share(true), &[Some(7.0), None, None], Some(100.0))]
+    #[case::errors_without_requests(share(false), &[Some(7.0), None, None], None)]
+    fn a_measure_has_one_value(
+        #[case] measure: Measure,
+        #[case] values: &[Option<f64>],
+        #[case] expected: Option<f64>,
+    ) {
+        assert_eq!(measure.evaluate(values), expected);
     }
 }

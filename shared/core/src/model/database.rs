@@ -29,6 +29,10 @@ pub struct Database {
     pub cluster: Option<String>,
     /// Number of instances in the cluster.
     pub members: usize,
+    /// True for Aurora Serverless v2: an instance of it, or a cluster with its capacity range.
+    pub is_serverless: bool,
+    /// The nodes of a cache that is no serverless one, by their cluster identifiers.
+    pub nodes: Vec<String>,
     /// True if the instance replicates from another instance.
     pub is_replica: bool,
     /// Storage type: `gp3`, `io1`, …

@@ -1,14 +1,8 @@
 //! Load of a service: metrics at one-minute resolution, and its Application Auto Scaling settings.
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Arn;
-
-/// Values of one metric by the start of each minute. A minute without data is absent.
-pub type Series = BTreeMap<Timestamp, f64>;
+use super::{Arn, QueueLoad, Series};
 
 /// Measured load of one service.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -25,6 +19,8 @@ pub struct Load {
     /// Utilization of the busiest task; empty unless the query asked for it.
     pub busiest_cpu: Series,
     pub busiest_memory: Series,
+    /// The queue that the service works through.
+    pub queue: Option<QueueLoad>,
 }
 
 /// Traffic through one target group.
@@ -47,6 +43,8 @@ pub struct LoadQuery {
     pub target_groups: Vec<TargetGroup>,
     /// True to read the busiest task as well.
     pub busiest: bool,
+    /// Name of the queue that the service works through.
+    pub queue: Option<String>,
 }
 
 /// A target group and its load balancers.
@@ -90,10 +88,19 @@ impl TargetGroup {
     /// Returns `app/shop/0123456789abcdef` for each Application Load Balancer. Other types count no
     /// requests.
     pub fn load_balancer_dimensions(&self) -> impl Iterator<Item = &str> {
-        let names = self
-            .load_balancers
+        self.all_load_balancers()
+            .filter(|name| name.starts_with("app/"))
+    }
+
+    /// Returns `net/shop/0123456789abcdef` for each Network Load Balancer.
+    pub fn network_load_balancers(&self) -> impl Iterator<Item = &str> {
+        self.all_load_balancers()
+            .filter(|name| name.starts_with("net/"))
+    }
+
+    fn all_load_balancers(&self) -> impl Iterator<Item = &str> {
+        self.load_balancers
             .iter()
-            .filter_map(|arn| arn.split_once(":loadbalancer/").map(|(_, name)| name));
-        names.filter(|name| name.starts_with("app/"))
+            .filter_map(|arn| arn.split_once(":loadbalancer/").map(|(_, name)| name))
     }
 }

@@ -2,6 +2,8 @@
 
 mod address;
 mod alarm;
+mod alarm_kind;
+mod alarm_name;
 mod answer;
 mod arn;
 mod cause;
@@ -18,8 +20,10 @@ mod instance;
 mod load;
 mod log_group;
 mod place;
+mod queue;
 mod release_event;
 mod request;
+mod series;
 mod service;
 mod service_deployment;
 mod sizes;
@@ -30,7 +34,11 @@ mod task;
 mod task_definition;
 
 pub use address::InactiveSubscription;
-pub use alarm::{Alarm, AlarmMetric, AlarmState, AlarmTopics, ExistingAlarm, Measure, Statistic};
+pub use alarm::{
+    Alarm, AlarmMetric, AlarmState, AlarmTopics, ExistingAlarm, Measure, Share, Statistic,
+};
+pub use alarm_kind::AlarmKind;
+pub use alarm_name::{ALARM_PREFIX, alarm_prefix, split_alarm_kind, split_alarm_name};
 pub use answer::ProbeResult;
 pub use arn::{Arn, find_partition};
 pub use cause::{AwsService, Cause};
@@ -46,11 +54,13 @@ pub use image::{
 };
 pub use image_selector::{ImageSelector, Selection};
 pub use instance::ContainerInstance;
-pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup, TargetHealthCheck, Traffic};
+pub use load::{Load, LoadQuery, ScalableTarget, TargetGroup, TargetHealthCheck, Traffic};
 pub use log_group::{ExportTask, LogDay, LogGroup};
 pub use place::CopyDestination;
+pub use queue::{Backlog, QueueLoad, QueueProblem};
 pub use release_event::{ReleaseEvent, ReleaseEventKind};
 pub use request::{Command, Request, RequestScope};
+pub use series::Series;
 pub use service::{
     CapacityShare, CircuitBreaker, Deployment, DeploymentController, SKIPPING_STRATEGY, Service,
     StrategySettings, TrafficShift,

@@ -7,6 +7,7 @@ pub const APP: &str = "lamplighter:app";
 pub const DEPLOY: &str = "lamplighter:deploy";
 pub const SCALE: &str = "lamplighter:scale";
 pub const SCHEDULE: &str = "lamplighter:schedule";
+pub const ALARMS: &str = "lamplighter:alarms";
 pub const HEAL: &str = "lamplighter:heal";
 pub const FREEZE: &str = "lamplighter:freeze";
 pub const SILENCE: &str = "lamplighter:silence";

@@ -1,8 +1,9 @@
 //! All mistakes in the tags of a resource, found by the parsers that the operations use.
 
 use super::{
-    BackupPolicy, DeployPolicy, HealPolicy, LogsPolicy, ScalePolicy, StackDefaults, TagError, Tags,
-    find_unknown_tags, parse_freezes, parse_managed, parse_scaling_schedule, parse_silence,
+    AlarmPolicy, BackupPolicy, DeployPolicy, HealPolicy, LogsPolicy, ScalePolicy, StackDefaults,
+    TagError, Tags, find_unknown_tags, parse_freezes, parse_managed, parse_scaling_schedule,
+    parse_silence,
 };
 use crate::model::Arn;
 
@@ -15,10 +16,14 @@ pub fn check_tags(target: &Arn, tags: &Tags, defaults: &StackDefaults) -> Vec<Ta
             DeployPolicy::from_tags(tags).map(drop),
             parse_freezes(tags).map(drop),
             check_scaling(tags, defaults),
+            AlarmPolicy::from_tags(tags, defaults).map(drop),
             HealPolicy::from_tags(tags).map(drop),
         ]
     } else if target.is_cache() || target.database_kind().is_some() {
-        vec![BackupPolicy::from_tags(tags, defaults).map(drop)]
+        vec![
+            BackupPolicy::from_tags(tags, defaults).map(drop),
+            AlarmPolicy::from_tags(tags, defaults).map(drop),
+        ]
     } else if target.log_group_name().is_some() {
         vec![LogsPolicy::from_tags(tags).map(drop)]
     } else {
@@ -59,6 +64,8 @@ mod tests {
     #[case::scale(SERVICE, &[("scale", "max=0")], &["scale"])]
     #[case::schedule_alone(SERVICE, &[("schedule", "mon-fri 08:00-20:00 min=2")], &["schedule"])]
     #[case::heal(SERVICE, &[("heal", "maybe")], &["heal"])]
+    #[case::alarms(SERVICE, &[("alarms", "erors=2")], &["alarms"])]
+    #[case::alarms_of_a_database(DATABASE, &[("alarms", "off=everything")], &["alarms"])]
     #[case::silence(SERVICE, &[("silence", "until=tomorrow")], &["silence"])]
     #[case::misspelt(SERVICE, &[("deplay", "tag=RC_x.x.x")], &["deplay"])]
     #[case::database(DATABASE, &[("backup", "keep=seven")], &["backup"])]

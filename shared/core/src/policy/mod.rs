@@ -3,6 +3,7 @@
 //! Every tag is parsed on its own. An invalid one disables the one operation it configures, on the
 //! target that carries it, and the notification carries the text of its [`TagError`].
 
+mod alarms;
 mod backup;
 #[cfg(test)]
 mod backup_tests;
@@ -34,6 +35,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+pub use alarms::{AlarmPolicy, bound_key, format_bound};
 pub use backup::{BackupPolicy, DrillSchedule, Retention, Slots};
 pub use check::check_tags;
 pub use deploy::DeployPolicy;
@@ -44,11 +46,11 @@ pub use freeze::frozen_until;
 pub use grammar::{TagError, find_closest};
 pub use heal::{HealMode, HealPolicy, OnCrashLoop};
 pub use logs::{ExportRetention, LogsPolicy};
-pub use scale::{Autoscaling, ScalePolicy};
+pub use scale::{Autoscaling, QueuePolicy, ScalePolicy};
 pub use schedule::ScheduleWindow;
 pub use stack::{
     DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, LifecycleHook, Mode,
-    REQUEST_FUNCTION_VARIABLE, SignedLinks, StackDefaults,
+    REQUEST_FUNCTION_VARIABLE, STATUS_FUNCTION_VARIABLE, SignedLinks, StackDefaults,
 };
 pub use tag_selector::TagSelector;
 pub use time_window::TimeWindow;
@@ -58,8 +60,8 @@ use grammar::build_tag_error;
 use reference::{SILENCE_TAG, TAGS};
 
 pub use crate::model::tag_keys::{
-    ACK, APP, APPROVE, BACKUP, BASE, DEPLOY, DRILL, FREEZE, HEAL, HOLD, LOGS, MANAGED, PREFIX,
-    ROLLOUT_TIER, RUNBOOK, SCALE, SCHEDULE, SILENCE, SLOT, STACK, TARGET, TIER, VERIFIED,
+    ACK, ALARMS, APP, APPROVE, BACKUP, BASE, DEPLOY, DRILL, FREEZE, HEAL, HOLD, LOGS, MANAGED,
+    PREFIX, ROLLOUT_TIER, RUNBOOK, SCALE, SCHEDULE, SILENCE, SLOT, STACK, TARGET, TIER, VERIFIED,
 };
 
 /// All other keys of ours. Lamplighter sets them, or a person does so on a resource that it
@@ -252,8 +254,8 @@ pub fn find_unknown_tags(tags: &Tags) -> impl Iterator<Item = TagError> {
                 .map(|k| format!("; did you mean {k}?"))
                 .unwrap_or_default();
             format!("is not a Lamplighter tag{suggestion}")
-        } else if strip_continuation(key) == DEPLOY && !tags.contains_key(DEPLOY) {
-            format!("continues the tag {DEPLOY}, which is missing")
+        } else if let Some(tag) = find_missing_tag(tags, key) {
+            format!("continues the tag {tag}, which is missing")
         } else {
             return None;
         };
@@ -291,6 +293,13 @@ pub fn find_reference(key: &str) -> Option<&'static reference::TagReference> {
     TAGS.into_iter().find(|tag| tag.key == key)
 }
 
+/// Returns the tag that a key continues, if it is missing. The windows of freezes and schedules are complete in any key.
+fn find_missing_tag(tags: &Tags, key: &str) -> Option<&'static str> {
+    [ALARMS, DEPLOY]
+        .into_iter()
+        .find(|tag| strip_continuation(key) == *tag && !tags.contains_key(*tag))
+}
+
 /// Reports whether a key has our prefix, but is none of ours.
 fn is_unknown_key(key: &str) -> bool {
     key.starts_with(PREFIX) && !is_reference_key(strip_continuation(key)) && !OURS.contains(&key)
@@ -302,7 +311,7 @@ fn is_reference_key(key: &str) -> bool {
 }
 
 /// The tags that may be continued under a key with a number.
-const CONTINUED: [&str; 3] = [DEPLOY, FREEZE, SCHEDULE];
+const CONTINUED: [&str; 4] = [ALARMS, DEPLOY, FREEZE, SCHEDULE];
 
 /// Strips the number of a continuation: `lamplighter:schedule` for `lamplighter:schedule.2`.
 fn strip_continuation(key: &str) -> &str {

@@ -42,10 +42,11 @@ impl ScheduleWindow {
                 Some(("max", count)) => (&mut max, count),
                 _ => return Err(format!("{bound} is neither min= nor max=")),
             };
+            let least = u32::from(!bound.starts_with("min="));
             let count = bound_of.1.parse().ok();
-            let count = count.filter(|count| (1..=MOST_TASKS).contains(count));
+            let count = count.filter(|count| (least..=MOST_TASKS).contains(count));
             *bound_of.0 = Some(count.ok_or_else(|| {
-                format!("{bound} is not a number of tasks from 1 to {MOST_TASKS}")
+                format!("{bound} is not a number of tasks from {least} to {MOST_TASKS}")
             })?);
         }
         if min.is_none() && max.is_none() {
@@ -62,6 +63,12 @@ impl ScheduleWindow {
             max,
             text,
         })
+    }
+
+    /// Returns the end of the window, if it is open at `now`.
+    #[must_use]
+    pub fn open_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.window.open_until(now)
     }
 
     /// Reports whether the window is open at `now`, by the clock of its time zone.
@@ -111,8 +118,8 @@ mod tests {
         "min=many is not a number of tasks"
     )]
     #[case(
-        "mon-fri 05:00-10:00 UTC min=0",
-        "min=0 is not a number of tasks from 1"
+        "mon-fri 05:00-10:00 UTC max=0",
+        "max=0 is not a number of tasks from 1"
     )]
     #[case("mon-fri 05:00-10:00 UTC min=6 max=2", "min=6 is more than max=2")]
     #[case("mon-fri min=6", "mon is not a date")]

@@ -20,11 +20,12 @@ pub const DEFAULTS_VARIABLE: &str = "LAMPLIGHTER";
 /// ARN in its environment.
 pub const HOOK_VARIABLE: &str = "LAMPLIGHTER_HOOK";
 
-/// Environment variable with the settings of signed links, separate for the same reason as
-/// [`HOOK_VARIABLE`].
+/// Environment variable with the settings of signed links, separate for the same reason.
 pub const LINKS_VARIABLE: &str = "LAMPLIGHTER_LINKS";
 /// The environment variable with the ARN of the function `request`.
 pub const REQUEST_FUNCTION_VARIABLE: &str = "LAMPLIGHTER_REQUEST_FUNCTION";
+/// The environment variable with the ARN of the function `digest`, which renders the status as a widget.
+pub const STATUS_FUNCTION_VARIABLE: &str = "LAMPLIGHTER_STATUS_FUNCTION";
 
 /// The stack-wide mode of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -115,6 +116,9 @@ pub struct StackDefaults {
     /// Set only in `interact`, from [`REQUEST_FUNCTION_VARIABLE`].
     #[serde(skip)]
     pub request_function: Option<Arn>,
+    /// Set only in `enroll`, from [`STATUS_FUNCTION_VARIABLE`].
+    #[serde(skip)]
+    pub status_function: Option<Arn>,
     /// DynamoDB table of the ledger.
     pub table: String,
     /// SQS queue for notifications.
@@ -153,6 +157,7 @@ impl Default for StackDefaults {
             hook: None,
             sealed_links: None,
             request_function: None,
+            status_function: None,
             table: String::new(),
             notices: String::new(),
             dead_letters: String::new(),
@@ -231,11 +236,13 @@ impl StackDefaults {
         })
     }
 
-    /// Adds the ARN of the function `request`; an empty text means that there is none.
+    /// Adds the ARNs of the functions `request` and `digest`, if they aren't empty.
     #[must_use]
-    pub fn with_request_function(self, arn: &str) -> Self {
+    pub fn with_functions(self, request: &str, status: &str) -> Self {
+        let parse = |arn: &str| (!arn.is_empty()).then(|| Arn::new(arn));
         Self {
-            request_function: (!arn.is_empty()).then(|| Arn::new(arn)),
+            request_function: parse(request),
+            status_function: parse(status),
             ..self
         }
     }

@@ -14,6 +14,24 @@ pub struct ScalingState {
     pub surge: Option<Surge>,
     /// The minimum capacity in Application Auto Scaling that Lamplighter raised.
     pub raised: Option<RaisedMinimum>,
+    /// The time at which Lamplighter stopped the service, because nothing was to do. A service that someone else stopped is
+    /// left alone.
+    pub stopped_since: Option<Timestamp>,
+    /// The time at which someone else started a service that Lamplighter had stopped.
+    pub started_by_others: Option<Timestamp>,
+    /// Messages that one task finished in a minute, when that could be measured last.
+    pub task_rate: Option<f64>,
+    /// Tasks that were added to a queue worker in vain.
+    pub no_gain: Option<NoGain>,
+}
+
+/// The number of tasks of a queue worker above which more of them finish no more messages.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct NoGain {
+    /// Tasks before some were added.
+    pub tasks: u32,
+    /// Messages that all tasks finished in a minute, before and after.
+    pub finished: f64,
 }
 
 /// A change of the desired count that AWS accepted.

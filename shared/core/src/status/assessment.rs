@@ -44,9 +44,9 @@ impl TargetStatus {
             version: inputs
                 .service
                 .map(|service| RunningVersion::of_service(service, state)),
-            tasks: inputs
-                .service
-                .map(|service| TaskCounts::of_service(service, &tagged.tags, inputs.defaults)),
+            tasks: inputs.service.map(|service| {
+                TaskCounts::of_service(service, &tagged.tags, inputs.defaults, state)
+            }),
             activity: Activity::find(inputs),
             holds,
             incidents: list_open_incidents(inputs),

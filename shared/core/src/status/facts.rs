@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{Digest, Service};
@@ -25,6 +26,8 @@ pub struct TaskCounts {
     pub desired: i32,
     /// The least and most tasks by the tag `lamplighter:scale`.
     pub bounds: Option<(u32, u32)>,
+    /// The time since which Lamplighter has stopped the service, because nothing is to do.
+    pub stopped_since: Option<Timestamp>,
 }
 
 impl RunningVersion {
@@ -67,12 +70,17 @@ impl TaskCounts {
         service: &Service,
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
+        state: &TargetState,
     ) -> Self {
         let scale = ScalePolicy::from_tags(tags, defaults);
         Self {
             running: service.running_count,
             desired: service.desired_count,
             bounds: scale.ok().flatten().map(|scale| (scale.min, scale.max)),
+            stopped_since: state
+                .scaling
+                .stopped_since
+                .filter(|_| service.desired_count == 0),
         }
     }
 }

@@ -63,7 +63,19 @@ impl TargetStatus {
             let what = format!("silenced until {}", format_time(until, now));
             StatusLine::new(what, "Nobody is notified until then.")
         });
+        let stopped_since = self.tasks.and_then(|tasks| tasks.stopped_since);
+        let idle = stopped_since.map(|since| {
+            let what = format!(
+                "stopped by Lamplighter since {}: nothing to do",
+                format_time(since, now)
+            );
+            StatusLine::new(
+                what,
+                "It starts with the first message of its queue, or at the end of its window.",
+            )
+        });
         let state = match self.condition {
+            Condition::Stopped if idle.is_some() => None,
             Condition::Stopped => Some("stopped: nothing is desired to run"),
             Condition::Absent => Some("AWS does not describe it: deleted, or just created"),
             Condition::Critical
@@ -83,7 +95,12 @@ impl TargetStatus {
         let findings = (!self.findings.is_empty())
             .then(|| StatusLine::new(pluralize(self.findings.len(), "open finding"), ""));
         let state = state.map(|what| StatusLine::new(what, ""));
-        silence.into_iter().chain(state).chain(findings).collect()
+        silence
+            .into_iter()
+            .chain(idle)
+            .chain(state)
+            .chain(findings)
+            .collect()
     }
 }
 

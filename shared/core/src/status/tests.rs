@@ -336,6 +336,23 @@ fn a_database_is_what_aws_says_of_it(#[case] status: &str, #[case] expected: Con
     assert_eq!(scene.assess().condition, expected);
 }
 
+/// Who reads the status must see whether a person stopped a service, or nothing is to do.
+#[test]
+fn a_service_that_lamplighter_stopped_says_so() {
+    let mut scene = Scene::service();
+    scene.state.scaling.stopped_since = Some(now());
+    let service = scene.service.as_mut().unwrap();
+    (service.desired_count, service.running_count) = (0, 0);
+    let status = scene.assess();
+    assert_eq!(status.condition, Condition::Stopped);
+    let lines = status.describe(now());
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].what.starts_with("stopped by Lamplighter since"),
+        "{lines:?}"
+    );
+}
+
 /// Nothing evaluates the hold of an operation whose tag is gone.
 #[test]
 fn a_hold_ends_with_the_tag_of_its_operation() {

@@ -180,9 +180,14 @@ impl State {
 
     /// What GetMetricData answers.
     pub(super) fn measured(&self, query: &LoadQuery, from: Timestamp, to: Timestamp) -> Load {
+        let queue = query.queue.as_ref().map(|name| {
+            let queue = self.queues.get(name);
+            queue.map(|queue| queue.load(from, to)).unwrap_or_default()
+        });
         let Some(all) = self.loads.get(&query.service) else {
             return Load {
                 requests: (!query.target_groups.is_empty()).then(Series::new),
+                queue,
                 ..Load::default()
             };
         };
@@ -195,6 +200,7 @@ impl State {
         };
         let counted = !query.target_groups.is_empty();
         Load {
+            queue,
             requests: counted.then(|| within(all.requests.as_ref().unwrap_or(&Series::new()))),
             cpu: within(&all.cpu),
             memory: within(&all.memory),
@@ -230,6 +236,7 @@ impl State {
             state,
             state_since,
             state_reason: String::new(),
+            description: alarm.description.clone(),
             actions: alarm.actions.clone(),
             alarm: Some(alarm.clone()),
         };
@@ -244,20 +251,19 @@ impl State {
             let Some(alarm) = has.alarm.clone() else {
                 continue;
             };
-            let minutes =
-                (0..alarm.minutes).map(|n| newest - MINUTE * i32::try_from(n).unwrap_or_default());
-            let values: Vec<Option<f64>> = minutes
-                .map(|minute| self.value(&alarm.measure, minute))
+            let period = MINUTE * i32::try_from(alarm.period).unwrap_or(1);
+            let values: Vec<Option<f64>> = (0..alarm.minutes)
+                .map(|n| newest - period * i32::try_from(n).unwrap_or_default())
+                .map(|last| self.value_of_period(&alarm, last))
                 .collect();
-            let state = match values.iter().flatten().count() {
-                0 if alarm.missing_data == "notBreaching" => AlarmState::Ok,
-                0 => AlarmState::InsufficientData,
-                _ if values
-                    .iter()
-                    .all(|v| v.is_some_and(|v| breaches(&alarm, v))) =>
-                {
-                    AlarmState::Alarm
-                }
+            let known = values.iter().flatten().count();
+            let breach = |value: Option<f64>| match value {
+                Some(value) => breaches(&alarm, value),
+                None => alarm.missing_data == "breaching",
+            };
+            let state = match alarm.missing_data.as_str() {
+                "missing" if known == 0 => AlarmState::InsufficientData,
+                _ if values.into_iter().all(breach) => AlarmState::Alarm,
                 _ => AlarmState::Ok,
             };
             if state != has.state {
@@ -270,14 +276,66 @@ impl State {
         events
     }
 
-    fn value(&self, measure: &Measure, minute: Timestamp) -> Option<f64> {
-        let values = measure.metrics().iter();
-        values
-            .filter_map(|metric| {
-                self.value_besides(metric, minute)
-                    .or_else(|| self.value_of_load(metric, minute))
+    /// What an alarm evaluates: its measure over the period that ends with a minute.
+    fn value_of_period(&self, alarm: &Alarm, last: Timestamp) -> Option<f64> {
+        let values: Vec<Option<f64>> = alarm
+            .measure
+            .metrics()
+            .into_iter()
+            .map(|metric| {
+                let minutes =
+                    (0..alarm.period).map(|n| last - MINUTE * i32::try_from(n).unwrap_or_default());
+                let values = minutes.filter_map(|minute| self.value_of_metric(metric, minute));
+                match metric.statistic {
+                    Statistic::Sum => values.reduce(|sum, value| sum + value),
+                    Statistic::Minimum => values.reduce(f64::min),
+                    Statistic::Average | Statistic::Maximum | Statistic::P50 | Statistic::P99 => {
+                        values.reduce(f64::max)
+                    }
+                }
             })
-            .reduce(|sum, value| sum + value)
+            .collect();
+        let value = alarm.measure.evaluate(&values);
+        match &alarm.measure {
+            Measure::Share(share) => {
+                let part: f64 = values.iter().take(share.part.len()).flatten().sum();
+                value.map(|percent| {
+                    if part < f64::from(share.least) {
+                        0.0
+                    } else {
+                        percent
+                    }
+                })
+            }
+            _ => value,
+        }
+    }
+
+    fn value(&self, measure: &Measure, minute: Timestamp) -> Option<f64> {
+        let values: Vec<Option<f64>> = measure
+            .metrics()
+            .into_iter()
+            .map(|metric| self.value_of_metric(metric, minute))
+            .collect();
+        measure.evaluate(&values)
+    }
+
+    fn value_of_metric(&self, metric: &AlarmMetric, minute: Timestamp) -> Option<f64> {
+        self.value_besides(metric, minute)
+            .or_else(|| self.value_of_load(metric, minute))
+            .or_else(|| self.healthy_targets(metric))
+    }
+
+    /// Every running task is a healthy target, unless a test measures something else.
+    fn healthy_targets(&self, metric: &AlarmMetric) -> Option<f64> {
+        let group = metric.dimensions.get("TargetGroup")?;
+        let behind = |arns: &[String]| arns.iter().any(|arn| arn.ends_with(group.as_str()));
+        let service = self
+            .services
+            .values()
+            .find(|service| behind(&service.target_groups))?;
+        (metric.name == "HealthyHostCount" && service.running_count > 0)
+            .then(|| f64::from(service.running_count))
     }
 
     fn value_of_load(&self, metric: &AlarmMetric, minute: Timestamp) -> Option<f64> {
@@ -351,7 +409,7 @@ fn breaches(alarm: &Alarm, value: f64) -> bool {
 
 fn changed(has: &ExistingAlarm, alarm: &Alarm, state: AlarmState, now: Timestamp) -> Value {
     let at = now.strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string();
-    let metrics = alarm.measure.metrics().iter().map(|metric| {
+    let metrics = alarm.measure.metrics().into_iter().map(|metric| {
         json!({"id": "m1", "returnData": true, "metricStat": {"period": 60, "stat": metric.statistic.as_str(),
             "metric": {"namespace": metric.namespace, "name": metric.name, "dimensions": metric.dimensions}}})
     });

@@ -52,6 +52,8 @@ pub struct State {
     pub commits: BTreeMap<Digest, String>,
     /// What is measured, by service.
     pub loads: BTreeMap<Arn, Load>,
+    /// The queues, by name.
+    pub queues: BTreeMap<String, super::queue::Queue>,
     /// What is measured besides, by the name of the metric and the target that a dimension names.
     pub measured: BTreeMap<(String, String), Series>,
     /// By name.

@@ -225,19 +225,6 @@ fn parse_triggering_alarms(data: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Splits the name of an alarm that `enroll` created into its service and its kind.
-///
-/// `lamplighter/shop/web/cpu-peak` becomes `((shop, web), cpu-peak)`. Returns `None` for other
-/// names.
-#[must_use]
-pub fn split_alarm_name(name: &str) -> Option<((&str, &str), &str)> {
-    let parts: Vec<&str> = name.strip_prefix("lamplighter/")?.split('/').collect();
-    let [cluster, service, kind] = parts[..] else {
-        return None;
-    };
-    Some(((cluster, service), kind))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -1,11 +1,13 @@
 //! The one table of tags: the keys that the parsers accept, and what docs/tags.md says about them.
 
+mod alarms;
 mod data;
 mod entry;
 mod general;
 mod releases;
 mod services;
 
+pub use alarms::ALARMS_TAG;
 pub use data::{BACKUP_TAG, LOGS_TAG};
 pub use entry::{PairReference, TagReference};
 pub use general::{ACK_TAG, APP_TAG, MANAGED_TAG, RUNBOOK_TAG, SILENCE_TAG};
@@ -13,7 +15,7 @@ pub use releases::{APPROVE_TAG, DEPLOY_TAG, FREEZE_TAG};
 pub use services::{HEAL_TAG, SCALE_TAG, SCHEDULE_TAG};
 
 /// All tags that an operator may set, in the order of docs/tags.md.
-pub const TAGS: [&TagReference; 13] = [
+pub const TAGS: [&TagReference; 14] = [
     &MANAGED_TAG,
     &APP_TAG,
     &DEPLOY_TAG,
@@ -22,6 +24,7 @@ pub const TAGS: [&TagReference; 13] = [
     &SCALE_TAG,
     &SCHEDULE_TAG,
     &HEAL_TAG,
+    &ALARMS_TAG,
     &BACKUP_TAG,
     &LOGS_TAG,
     &SILENCE_TAG,

@@ -10,7 +10,12 @@ pub const SCALE_TAG: TagReference = TagReference {
     example: "min=2 max=20 rps=10 cpu=70",
     words: &[],
     pairs: &[
-        pair("min", "1 to 5000", "1", "The fewest tasks."),
+        pair(
+            "min",
+            "0 to 5000",
+            "1",
+            "The fewest tasks; 0 only with `queue=`.",
+        ),
         pair("max", "1 to 5000", "", "The most tasks. Required."),
         pair(
             "rps",
@@ -31,6 +36,18 @@ pub const SCALE_TAG: TagReference = TagReference {
             "Target of the average memory utilization, in percent.",
         ),
         pair(
+            "queue",
+            "name of an SQS queue",
+            "",
+            "The queue that the service works through, in its account and region. CPU and requests count only if `cpu=` and `rps=` are given as well.",
+        ),
+        pair(
+            "latency",
+            "`1s` to `24h`",
+            "60s",
+            "How long a message of the queue may wait.",
+        ),
+        pair(
             "autoscaling",
             "`raise`, `notify`",
             "raise",
@@ -46,7 +63,7 @@ pub const SCHEDULE_TAG: TagReference = TagReference {
     example: "mon-fri 05:00-10:00 Europe/Rome min=6",
     words: &[(
         "mon-fri 05:00-10:00 Europe/Rome min=6",
-        "Days, times, time zone (UTC if absent), and the least (`min=`) or most (`max=`) tasks.",
+        "Days, times, time zone (UTC if absent), and the least (`min=`) or most (`max=`) tasks. `min=0` stops a service without load.",
     )],
     pairs: &[],
 };

@@ -20,7 +20,11 @@ impl TargetState {
 
     /// Drops what someone else has ended: a surge if the count has changed since, and a raised
     /// minimum if it has another value now. Also drops pending intents, which are decided again.
-    pub fn prune_scaling(&mut self, desired: Option<u32>, minimum: Option<u32>) {
+    pub fn prune_scaling(&mut self, desired: Option<u32>, minimum: Option<u32>, now: Timestamp) {
+        if self.scaling.stopped_since.is_some() && desired.is_some_and(|desired| desired > 0) {
+            self.scaling.stopped_since = None;
+            self.scaling.started_by_others = Some(now);
+        }
         self.scaling.surge = self
             .scaling
             .surge
@@ -49,6 +53,10 @@ impl TargetState {
         self.scaling
             .scalings
             .retain(|scaling| at.duration_since(scaling.at) <= SignedDuration::from_hours(1));
+        self.scaling.stopped_since = (scale.to == 0).then_some(at);
+        if scale.to == 0 {
+            self.scaling.started_by_others = None;
+        }
         self.scaling.scalings.push(Scaling {
             at,
             from: scale.from,

@@ -1,8 +1,8 @@
-//! The number of connections that a database allows by default.
+//! What an instance class says about a database: its memory, and how many connections it allows by default.
 
 use lamplighter::model::Database;
 
-const GIB: f64 = 1_073_741_824.0;
+use crate::alarm_spec::GIB;
 
 /// Estimates, on the low side, how many connections the engine's default parameters allow. Returns
 /// `None` if the engine or the memory of the class is unknown, and for a cluster, whose instances
@@ -27,9 +27,14 @@ pub fn max_connections(database: &Database) -> Option<f64> {
     }
 }
 
+/// Reports whether an instance class spends CPU credits: `db.t4g.medium`.
+pub fn is_burstable(class: &str) -> bool {
+    class.starts_with("db.t") || class.starts_with("cache.t")
+}
+
 /// Returns the memory of an instance class in GiB, derived from its family and size.
 /// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.Summary.html>
-fn memory_gib(class: &str) -> Option<f64> {
+pub fn memory_gib(class: &str) -> Option<f64> {
     let (family, size) = class.strip_prefix("db.")?.split_once('.')?;
     let large = match family.chars().next()? {
         't' => match size {
