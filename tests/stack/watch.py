@@ -90,7 +90,8 @@ def evaluate(alarm) -> None:
     needed = alarm.get("DatapointsToAlarm") or wanted
     # The window slides: its periods end with the last minute.
     end, length = int(time.time()) // MINUTE * MINUTE, period(alarm)
-    begins = [end - n * length for n in range(1, wanted + LOOKED_BACK + 1)]
+    looked_back = LOOKED_BACK if length == MINUTE else 0
+    begins = [end - n * length for n in range(1, wanted + looked_back + 1)]
     values = [value for begin in begins if (value := value_at(alarm, begin)) is not None][:wanted]
     breaching = [COMPARISONS[alarm["ComparisonOperator"]](value, alarm["Threshold"]) for value in values]
     state = judge(breaching, wanted, needed, alarm.get("TreatMissingData") or "missing")

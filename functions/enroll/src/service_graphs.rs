@@ -5,7 +5,7 @@ use lamplighter::policy::ScalePolicy;
 use serde_json::{Value, json};
 
 use crate::balancer_metrics::{balancer_metrics, group_metrics, healthy_metrics};
-use crate::layout::{Graph, expression_row, build_hidden_row, metric_row, metric_rows};
+use crate::layout::{Graph, build_hidden_row, expression_row, metric_row, metric_rows};
 
 /// Builds the rows of a service: what its users see, then what it runs. The bounds are those of its alarms.
 pub fn service_graphs(

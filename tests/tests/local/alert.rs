@@ -112,7 +112,7 @@ fn a_disabled_sweep_fires_until_it_runs_again() {
     };
     assert_eq!(started(&json!([null])), "INSUFFICIENT_DATA");
     assert_eq!(started(&json!([1])), "OK");
-    assert_eq!(started(&json!([1, null, null, null, null])), "ALARM");
+    assert_eq!(started(&json!([1, null, null, null, null, null])), "ALARM");
     // The two alarms that publish to the topic directly report OK as well.
     let sweep_mails = || {
         stack.mail().into_iter().filter(|mail| {

@@ -262,7 +262,7 @@ fn the_example_workload_is_looked_after_by_its_tags_alone() {
             .any(|subject| subject.contains("shop/web: finding")),
         "{told:?}"
     );
-    stack.sweep_until("EnrollSweep", "it has its five alarms", || {
+    stack.sweep_until("EnrollSweep", "it has its six alarms", || {
         let answer = stack
             .query(
                 "monitoring",
@@ -270,6 +270,6 @@ fn the_example_workload_is_looked_after_by_its_tags_alone() {
                 &[("AlarmNamePrefix", "lamplighter/shop/web/")],
             )
             .ok()?;
-        (answer.matches("<AlarmName>").count() == 5).then_some(())
+        (answer.matches("<AlarmName>").count() == 6).then_some(())
     });
 }

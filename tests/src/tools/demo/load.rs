@@ -15,8 +15,8 @@ pub fn climbs(stage: &mut Stage<'_>) -> Result<(), String> {
     behind_balancer(stage.stack, "web");
     tag_service(stage.stack, &stage.web, &[SCALE]);
     stage
-        .wait(|stage| alarms_of(stage, "web") == 5)
-        .map_err(|()| "there are no five alarms")?;
+        .wait(|stage| alarms_of(stage, "web") == 6)
+        .map_err(|()| "there are no six alarms")?;
     stage.wait_until_idle()?;
     stage.story.line("stack", "12 requests a second, then 37.2");
     let rps = [&[12.0; 14][..], &[37.2]].concat();
