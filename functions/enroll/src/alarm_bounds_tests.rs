@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use crate::Subject;
-use crate::tests::{Given, database, given, group, lines, service};
+use crate::tests::{Given, NOW, cluster, database, given, group, lines, service};
 
 /// The alarms of a target with this tag.
 fn with(mut target: Given, alarms: &str) -> Given {
@@ -34,15 +34,7 @@ fn cache(nodes: u32) -> Given {
 }
 
 fn aurora() -> Given {
-    of_database(Database {
-        arn: Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:orders"),
-        engine: "aurora-mysql".into(),
-        class: String::new(),
-        is_cluster: true,
-        members: 2,
-        allocated_gib: None,
-        ..database()
-    })
+    of_database(cluster())
 }
 
 fn network_balanced() -> Given {
@@ -457,4 +449,25 @@ fn a_mistake_in_a_tag_leaves_the_alarms_and_their_incidents() {
     assert!(plan.is_empty(), "{plan:?}");
     let firing = |message: &&Message| message.fires.is_some();
     assert_eq!(plan.messages.iter().filter(firing).count(), count);
+}
+
+/// A service that Lamplighter stopped is no finding while its tags start it again, and one if they can't.
+#[rstest]
+#[case::started_again(&[("scale", "min=0 max=4 queue=jobs")], false)]
+#[case::no_tag(&[], true)]
+#[case::mistake(&[("scale", "min=0 max=4 quue=jobs")], true)]
+#[case::only_observed(&[("scale", "min=0 max=4 queue=jobs"), ("managed", "observe")], true)]
+fn a_service_that_is_left_stopped_is_found(#[case] tags: &[(&str, &str)], #[case] is_found: bool) {
+    let mut stopped = service();
+    for (key, value) in tags {
+        stopped = stopped.tag(key, value);
+    }
+    let Subject::Service { service, .. } = &mut stopped.observed.subject else {
+        unreachable!("a service")
+    };
+    service.desired_count = 0;
+    stopped.state.scaling.stopped_since = Some(NOW);
+    let found = stopped.findings();
+    let is_told = |title: &String| title == "0 tasks desired - not started again";
+    assert_eq!(found.iter().any(is_told), is_found, "{found:?}");
 }

@@ -123,7 +123,9 @@ fn advise_to_keep(
     let tags = &context.target.tags;
     let found = existing.alarm.as_ref();
     let pair = found.and_then(|found| find_pair(kind, found, wanted, &observed.subject));
-    match (kind, pair, is_scaled_by(context.policy, kind)) {
+    let scale = context.policy.scale.as_ref();
+    let is_scaled = scale.is_some_and(|scale| scale.starts_from(kind));
+    match (kind, pair, is_scaled) {
         (AlarmKind::RecoveryPoint, _, _) => {
             "To keep another limit, set rpo= in lamplighter:backup.".to_owned()
         }
@@ -152,16 +154,6 @@ fn find_pair(kind: AlarmKind, found: &Alarm, wanted: &Alarm, subject: &Subject) 
     }
     let least = least_count(found);
     (least != least_count(wanted)).then(|| format!("errors-count={least}"))
-}
-
-/// Reports whether a service is scaled by what a kind of alarm measures.
-fn is_scaled_by(policy: &Policy, kind: AlarmKind) -> bool {
-    policy.scale.as_ref().is_some_and(|scale| match kind {
-        AlarmKind::Cpu => scale.follows_cpu(),
-        AlarmKind::Memory => scale.memory.is_some(),
-        AlarmKind::Requests => scale.rps.is_some(),
-        _ => false,
-    })
 }
 
 /// Returns the tag's value with one pair added or replaced.

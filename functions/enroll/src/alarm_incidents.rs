@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{AlarmKind, AlarmState, ExistingAlarm};
 use lamplighter::notify::{Message, Severity};
-use lamplighter::policy::{HealMode, HealPolicy, Managed, ScalePolicy};
+use lamplighter::policy::{HealMode, HealPolicy, Managed};
 use lamplighter::state::TargetState;
 
 use crate::alarm_messages::{self, AlarmFacts, ScalingLimit};
@@ -25,6 +25,8 @@ pub const TIMELINE: SignedDuration = SignedDuration::from_mins(30);
 /// The age of an alarm at which CloudTrail knows what happened before it, and until which it is asked.
 const CLOUDTRAIL_LAG: SignedDuration = SignedDuration::from_mins(5);
 const CLOUDTRAIL_UNTIL: SignedDuration = SignedDuration::from_mins(20);
+/// The alarms on load, by which Application Auto Scaling may scale.
+const LOAD: [AlarmKind; 3] = [AlarmKind::Cpu, AlarmKind::Memory, AlarmKind::Requests];
 
 fn warning_key(name: &str) -> String {
     format!("{WARNING_PREFIX}{}", last_part(name))
@@ -255,15 +257,10 @@ fn find_maximum(policy: &Policy, subject: &Subject, alarm: &str) -> Option<u32> 
     };
     let scale = policy.scale.as_ref();
     let auto_scaled = scalable.as_ref().map(|scalable| scalable.max);
-    let maximum = auto_scaled.or(scale.map(|scale| scale.max));
-    match AlarmKind::of_alarm(alarm) {
-        AlarmKind::Cpu => maximum.filter(|_| scale.is_none_or(ScalePolicy::follows_cpu)),
-        AlarmKind::Requests => maximum,
-        AlarmKind::Memory => match scale {
-            Some(scale) => maximum.filter(|_| scale.memory.is_some()),
-            None => auto_scaled,
-        },
-        _ => None,
+    let kind = AlarmKind::of_alarm(alarm);
+    match scale {
+        Some(scale) => Some(auto_scaled.unwrap_or(scale.max)).filter(|_| scale.starts_from(kind)),
+        None => auto_scaled.filter(|_| LOAD.contains(&kind)),
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::{Operation, TargetContext};
 use lamplighter::model::{
-    Alarm, AlarmMetric, AlarmState, AlarmTopics, Arn, CloudTrailEvent, ExistingAlarm, Measure,
-    Series, Service, Statistic, Tagged,
+    Alarm, AlarmKind, AlarmMetric, AlarmState, AlarmTopics, Arn, CloudTrailEvent, ExistingAlarm,
+    Measure, Series, Service, Statistic, Tagged,
 };
 use lamplighter::notify::Message;
 use lamplighter::policy::StackDefaults;
@@ -17,6 +17,7 @@ use rstest::rstest;
 use crate::alarm_details::AlarmDetails;
 use crate::alarm_messages::{AlarmFacts, ScalingLimit};
 use crate::alarm_spec::MARK;
+use crate::alarm_words::advise;
 use crate::{Enroll, Observed, OwnAlarm, Subject, alarm_messages, decide};
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
@@ -249,4 +250,14 @@ fn the_message_says_what_changed_before() {
         "{}",
         messages[0].why
     );
+}
+
+/// A person at night needs more than the name of the alarm.
+#[test]
+fn every_kind_has_its_own_advice() {
+    let default = advise(AlarmKind::Other, true, false);
+    for kind in AlarmKind::ALL {
+        let advice = [true, false].map(|is_service| advise(kind, is_service, false));
+        assert!(advice.iter().any(|advice| *advice != default), "{kind:?}");
+    }
 }

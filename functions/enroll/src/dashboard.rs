@@ -1,9 +1,13 @@
 //! The dashboard of one application: alarms and status first, then load balancers, services, databases and caches with the
 //! bounds of their alarms as lines, and the actions of the stack at the bottom.
 
+use std::collections::BTreeMap;
+
 use lamplighter::Function;
 use lamplighter::engine::telemetry::NAMESPACE;
 use lamplighter::model::{Alarm, Arn, Database, Service, TargetGroup};
+use lamplighter::policy::MANAGED;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::cache_graphs::cache_graphs;
@@ -18,7 +22,7 @@ use crate::service_graphs::service_graphs;
 pub const MEMBERS_PER_DASHBOARD: usize = 50;
 
 /// One member of an application.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Member {
     Service(Box<Service>, Vec<TargetGroup>),
     Database(Box<Database>),
@@ -34,7 +38,7 @@ impl Member {
         }
     }
 
-    fn tags(&self) -> &std::collections::BTreeMap<String, String> {
+    fn tags(&self) -> &BTreeMap<String, String> {
         match self {
             Self::Service(service, _) => &service.tags,
             Self::Database(database) | Self::Cache(database) => &database.tags,
@@ -74,7 +78,7 @@ pub fn render_body(app: &str, policy: &Policy, members: &[Member]) -> String {
         .collect();
     let arns: Vec<String> = shown
         .iter()
-        .filter(|(member, _, _)| member.tags().contains_key(lamplighter::policy::MANAGED))
+        .filter(|(member, _, _)| member.tags().contains_key(MANAGED))
         .flat_map(|(member, _, alarms)| {
             let names = alarms.iter().map(|alarm| alarm.name.as_str());
             names.map(|name| alarm_arn(member.arn(), name))

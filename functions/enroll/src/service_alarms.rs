@@ -1,8 +1,7 @@
 //! The alarms that a service should have. Their thresholds come from its tags or from the stack
 //! parameters.
 
-use lamplighter::model::{Alarm, AlarmKind, Arn, Measure, Service, Statistic};
-use lamplighter::model::{Share, TargetGroup};
+use lamplighter::model::{Alarm, AlarmKind, Arn, Measure, Service, Share, Statistic, TargetGroup};
 
 use crate::alarm_spec::{
     AlarmSpec, LESS_THAN, MAX_METRICS, MORE_THAN, PEAK_MINUTES, alarm_metric, combine_metrics,

@@ -17,12 +17,13 @@ use serde_json::{Value, json};
 
 use crate::{Enroll, Member, Mistake, Observed, OwnAlarm, StrayTag, Subject, decide};
 
-const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
+pub const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
 
 pub struct Given {
     pub arn: Arn,
     pub tags: BTreeMap<String, String>,
     pub observed: Observed,
+    pub state: TargetState,
 }
 
 pub fn group(name: &str) -> TargetGroup {
@@ -78,6 +79,19 @@ pub fn database() -> Database {
     }
 }
 
+/// An Aurora cluster of two instances.
+pub fn cluster() -> Database {
+    Database {
+        arn: Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:orders"),
+        engine: "aurora-mysql".into(),
+        class: String::new(),
+        is_cluster: true,
+        members: 2,
+        allocated_gib: None,
+        ..database()
+    }
+}
+
 pub fn given(arn: Arn, subject: Subject) -> Given {
     Given {
         arn,
@@ -89,6 +103,7 @@ pub fn given(arn: Arn, subject: Subject) -> Given {
             details: Vec::new(),
             dashboard: None,
         },
+        state: TargetState::default(),
     }
 }
 
@@ -108,13 +123,13 @@ impl Given {
             arn: self.arn.clone(),
             tags: self.tags.clone(),
         };
-        let (event, memory) = (Event::scheduled_sweep("sweep"), TargetState::default());
+        let event = Event::scheduled_sweep("sweep");
         decide(
             TargetContext {
                 event: &event,
                 target: &target,
                 policy: &policy,
-                state: &memory,
+                state: &self.state,
             },
             &self.observed,
             NOW,
@@ -414,16 +429,7 @@ fn a_database_gets_bounds_from_its_class_and_engine() {
     lamplighter/db:orders/cpu-peak CPUUtilization Average GreaterThanOrEqualToThreshold 80 3×1 min
     lamplighter/db:orders/free-memory FreeableMemory Minimum LessThanThreshold 858993459 3×1 min
     ");
-    let cluster = Database {
-        arn: Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:orders"),
-        engine: "aurora-mysql".into(),
-        class: String::new(),
-        is_cluster: true,
-        members: 2,
-        allocated_gib: None,
-        ..database()
-    };
-    insta::assert_snapshot!(lines(&alarms(cluster)), @"
+    insta::assert_snapshot!(lines(&alarms(cluster())), @"
     lamplighter/cluster:orders/cpu-peak CPUUtilization Average GreaterThanOrEqualToThreshold 80 3×1 min
     lamplighter/cluster:orders/replica-lag AuroraReplicaLagMaximum Maximum GreaterThanOrEqualToThreshold 1000 3×1 min
     ");

@@ -176,7 +176,7 @@ impl Decision<'_> {
         let backlog = queue.backlog.unwrap_or_default();
         let in_hand = u32::try_from(backlog.in_progress).unwrap_or(u32::MAX);
         let is_called = !self.service.target_groups.is_empty() && !self.demand.is_idle;
-        let is_slow = queue.rate.is_none_or(|rate| rate < SLOW_RATE);
+        let is_slow = queue.performance.rate.is_none_or(|rate| rate < SLOW_RATE);
         if is_slow && in_hand > 0 {
             return in_hand.min(count);
         }

@@ -7,14 +7,14 @@
 //! needs enough data: missing data is not zero load, unless other metrics of the service arrive.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Backlog, Load, QueueProblem, Series, Service};
+use lamplighter::model::{Backlog, Load, QueueLoad, QueueProblem, Series, Service};
 use lamplighter::policy::ScalePolicy;
-use lamplighter::state::{NoGain, TargetState};
+use lamplighter::state::TargetState;
 
 use crate::history::TaskHistory;
 use crate::metric::Metric;
 use crate::observed::HISTORY;
-use crate::queue::QueueWork;
+use crate::queue::{Performance, QueueWork};
 use crate::signal::{Minute, Signal};
 
 /// Maximum age of a value that describes the present. CloudWatch lags by a minute or two.
@@ -82,12 +82,7 @@ pub struct QueueFacts {
     /// The messages now; `None` if they could not be counted.
     pub backlog: Option<Backlog>,
     pub problem: Option<QueueProblem>,
-    /// Messages that one task finishes in a minute.
-    pub rate: Option<f64>,
-    /// Whether the tasks finish nothing although messages wait.
-    pub is_stuck: bool,
-    /// Tasks that were added in vain.
-    pub no_gain: Option<NoGain>,
+    pub performance: Performance,
     /// Seconds that the oldest message has waited.
     pub oldest: Option<f64>,
     /// Whether no message came in the last 15 minutes, and none is there.
@@ -95,15 +90,15 @@ pub struct QueueFacts {
 }
 
 impl QueueFacts {
-    fn from_work(work: &QueueWork<'_>) -> Self {
+    fn new(queue: &QueueLoad, performance: Performance, signal: &Signal) -> Self {
+        let needed = &signal.needed;
         Self {
-            backlog: work.queue.backlog,
-            problem: work.queue.problem.clone(),
-            rate: work.rate(),
-            is_stuck: work.is_stuck(),
-            no_gain: work.no_gain(),
-            oldest: work.queue.age.values().next_back().copied(),
-            is_empty: is_empty(work),
+            backlog: queue.backlog,
+            problem: queue.problem.clone(),
+            performance,
+            oldest: queue.age.values().next_back().copied(),
+            is_empty: needed.len() >= MIN_DATA_MINUTES
+                && needed.values().all(|tasks| *tasks <= 0.0),
         }
     }
 }
@@ -159,13 +154,21 @@ impl Demand {
             latency: policy.latency,
             now,
         });
-        let mut signals = build_signals(scale, load, &history, work.as_ref());
-        if work.is_some() && service.desired_count == 0 {
-            // What tasks used before they were stopped asks for none.
-            signals.retain(|signal| signal.metric == Metric::Queue);
-        }
+        let judged = work.as_ref().map(|work| {
+            let performance = work.judge_tasks();
+            let signal = Signal::from_queue(work, work.list_needs(performance));
+            (QueueFacts::new(work.queue, performance, &signal), signal)
+        });
+        let (queue, queue_signal) = judged.unzip();
+        // What tasks used before they were stopped asks for none.
+        let mut signals = if queue.is_some() && service.desired_count == 0 {
+            Vec::new()
+        } else {
+            build_signals(scale, load, &history)
+        };
+        signals.extend(queue_signal);
         Self {
-            queue: work.as_ref().map(QueueFacts::from_work),
+            queue,
             is_idle: is_idle(service, load, now),
             now: largest_need(&signals, 1, now),
             sustained: largest_need(&signals, SUSTAINED_MINUTES, now),
@@ -179,12 +182,7 @@ impl Demand {
     }
 }
 
-fn build_signals(
-    scale: &ScalePolicy,
-    load: &Load,
-    history: &TaskHistory<'_>,
-    work: Option<&QueueWork<'_>>,
-) -> Vec<Signal> {
+fn build_signals(scale: &ScalePolicy, load: &Load, history: &TaskHistory<'_>) -> Vec<Signal> {
     let cpu = scale
         .follows_cpu()
         .then(|| Signal::from_utilization(Metric::Cpu, &load.cpu, scale.cpu, history));
@@ -194,16 +192,7 @@ fn build_signals(
     let requests = load.requests.as_ref().zip(scale.rps);
     let requests =
         requests.map(|(series, rps)| Signal::from_requests(&fill_gaps(series, &load.cpu), rps));
-    [cpu, memory, requests, work.map(Signal::from_queue)]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-/// Reports whether a queue had no message in enough of the last 15 minutes, and has none now.
-fn is_empty(work: &QueueWork<'_>) -> bool {
-    let needed = work.needed();
-    needed.len() >= MIN_DATA_MINUTES && needed.values().all(|tasks| *tasks <= 0.0)
+    [cpu, memory, requests].into_iter().flatten().collect()
 }
 
 /// Reports whether a load balancer counted no request in the last 15 minutes. A service without a load balancer is idle, one

@@ -25,6 +25,17 @@ const COMPARED_MINUTES: usize = 2;
 /// The gain in finished messages from which added tasks help.
 const GAIN: f64 = 1.1;
 
+/// The tasks of a queue, as the last 15 minutes show them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Performance {
+    /// Messages that one task finishes in a minute.
+    pub rate: Option<f64>,
+    /// Whether the tasks finish nothing although messages wait.
+    pub is_stuck: bool,
+    /// Tasks that were added in vain.
+    pub no_gain: Option<NoGain>,
+}
+
 /// A queue with the tasks that work through it.
 pub struct QueueWork<'a> {
     pub queue: &'a QueueLoad,
@@ -40,7 +51,7 @@ impl QueueWork<'_> {
     /// Returns the messages that one task finishes in a minute, over the minutes in which none was idle: at least as many
     /// messages still waited as were finished. `None` without such a minute.
     #[must_use]
-    pub fn measure_rate(&self) -> Option<f64> {
+    fn measure_rate(&self) -> Option<f64> {
         let busy = self
             .queue
             .waiting
@@ -54,16 +65,20 @@ impl QueueWork<'_> {
         (deleted > 0.0 && tasks > 0.0).then(|| deleted / tasks)
     }
 
-    /// Returns the rate of a task that is measured now, or was when it last could be.
+    /// Judges the tasks. Their rate is the one that is measured now, or was when it last could be.
     #[must_use]
-    pub fn rate(&self) -> Option<f64> {
-        self.measure_rate().or(self.state.scaling.task_rate)
+    pub fn judge_tasks(&self) -> Performance {
+        Performance {
+            rate: self.measure_rate().or(self.state.scaling.task_rate),
+            is_stuck: self.is_stuck(),
+            no_gain: self.find_no_gain(),
+        }
     }
 
     /// Reports whether running tasks have finished nothing for minutes although messages wait: a failure of theirs, against
     /// which more of them don't help. A message may be in work for as long as the queue hides it from others.
     #[must_use]
-    pub fn is_stuck(&self) -> bool {
+    fn is_stuck(&self) -> bool {
         let hidden = self
             .queue
             .backlog
@@ -82,19 +97,16 @@ impl QueueWork<'_> {
                 .first()
                 .is_some_and(|at| self.now.duration_since(*at) <= MAX_AGE)
             && newest.into_iter().all(|minute| {
-                let is_running = self
-                    .load
-                    .tasks
-                    .get(&minute)
-                    .is_some_and(|tasks| *tasks >= 1.0);
-                is_running && self.waiting_at(minute) >= 1.0 && self.deleted_at(minute) < 1.0
+                self.is_running(minute)
+                    && self.waiting_at(minute) >= 1.0
+                    && self.deleted_at(minute) < 1.0
             })
     }
 
     /// Returns the tasks that were added in vain, as with a FIFO queue of one message group: all together finish no more than before.
     /// It holds until messages no longer pile up, or the finished messages change.
     #[must_use]
-    pub fn no_gain(&self) -> Option<NoGain> {
+    fn find_no_gain(&self) -> Option<NoGain> {
         let newest = self.mean_deleted(self.now - START - MINUTE..self.now)?;
         if let Some(known) = self.state.scaling.no_gain {
             return is_same(known.finished, newest).then_some(known);
@@ -134,7 +146,7 @@ impl QueueWork<'_> {
     /// CloudWatch reports nothing of a queue that was idle for hours. A minute without a value counts as zero if other metrics
     /// of the service prove that values arrive.
     #[must_use]
-    pub fn needed(&self) -> Series {
+    pub fn list_needs(&self, performance: Performance) -> Series {
         if self.queue.backlog.is_none() {
             return Series::new();
         }
@@ -146,10 +158,11 @@ impl QueueWork<'_> {
         let mut needed: Series = minutes
             .map(|minute| {
                 let sent = self.queue.sent.get(&minute).copied().unwrap_or_default();
-                (minute, self.tasks_for(minute, sent))
+                (minute, self.tasks_for(minute, sent, performance))
             })
             .collect();
-        needed.insert(self.now, self.tasks_for(self.now, self.arriving()));
+        let present = self.tasks_for(self.now, self.arriving(), performance);
+        needed.insert(self.now, present);
         needed
     }
 
@@ -188,34 +201,32 @@ impl QueueWork<'_> {
     }
 
     fn is_saturated(&self, minute: Timestamp) -> bool {
-        self.waiting_at(minute) >= self.deleted_at(minute).max(1.0)
-            && self
-                .load
-                .tasks
-                .get(&minute)
-                .is_some_and(|tasks| *tasks >= 1.0)
+        self.waiting_at(minute) >= self.deleted_at(minute).max(1.0) && self.is_running(minute)
     }
 
-    fn tasks_for(&self, minute: Timestamp, sent: f64) -> f64 {
+    /// Reports whether a task was measured in a minute.
+    fn is_running(&self, minute: Timestamp) -> bool {
+        let tasks = self.load.tasks.get(&minute);
+        tasks.is_some_and(|tasks| *tasks >= 1.0)
+    }
+
+    fn tasks_for(&self, minute: Timestamp, sent: f64, performance: Performance) -> f64 {
         let waiting = self.waiting_at(minute);
         // The sweep looks once a minute, so that less can't be kept.
         let minutes_allowed = (f64::from(self.latency) / 60.0).max(1.0);
         let due = sent + waiting / minutes_allowed;
         let tasks = self.history.tasks_at(minute);
-        let needed = match self.rate() {
+        let needed = match performance.rate {
             _ if due <= 0.0 => 0.0,
             Some(rate) => due / rate,
             // One more task than there are shows what one can do.
             None if waiting >= 1.0 => tasks + 1.0,
             None => (tasks * UNMEASURED_SHARE).min(tasks - 1.0).max(1.0),
         };
-        let useful = self
-            .no_gain()
-            .map_or(f64::INFINITY, |no_gain| f64::from(no_gain.tasks));
-        if self.is_stuck() {
-            needed.min(tasks)
-        } else {
-            needed.min(useful)
+        match performance.no_gain {
+            _ if performance.is_stuck => needed.min(tasks),
+            Some(no_gain) => needed.min(f64::from(no_gain.tasks)),
+            None => needed,
         }
     }
 }
@@ -248,7 +259,7 @@ pub fn learn(state: &mut TargetState, observed: &Observed, now: Timestamp) {
         latency: 0,
         now,
     };
-    let (rate, no_gain) = (work.rate(), work.no_gain());
-    state.scaling.task_rate = rate;
-    state.scaling.no_gain = no_gain;
+    let performance = work.judge_tasks();
+    state.scaling.task_rate = performance.rate;
+    state.scaling.no_gain = performance.no_gain;
 }

@@ -83,8 +83,8 @@ fn list_conditions(decision: &Decision<'_>) -> [Condition; 3] {
         QueueProblem::Missing => Some(no_queue(name, decision)),
         QueueProblem::Refused(answer) => Some(refusal_message(name, answer, decision)),
     });
-    let is_stuck = queue.filter(|queue| queue.is_stuck);
-    let in_vain = queue.and_then(|queue| queue.no_gain);
+    let is_stuck = queue.filter(|queue| queue.performance.is_stuck);
+    let in_vain = queue.and_then(|queue| queue.performance.no_gain);
     [
         Condition {
             key: NO_QUEUE,

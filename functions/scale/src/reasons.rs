@@ -35,7 +35,8 @@ pub fn describe_source(decision: &Decision<'_>, need: &Need) -> String {
             per_task,
         } => format!("{per_second:.1} req/s, rising to {expected:.1}, at {per_task} per task"),
         NeedSource::Queue { waiting, latency } => {
-            let rate = decision.demand.queue.as_ref().and_then(|queue| queue.rate);
+            let queue = decision.demand.queue.as_ref();
+            let rate = queue.and_then(|queue| queue.performance.rate);
             let rate = rate.map_or(String::new(), |rate| {
                 format!(", {rate:.1} a minute per task")
             });

@@ -91,8 +91,7 @@ impl Signal {
 
 impl Signal {
     /// Converts the messages of a queue into tasks. The present minute counts, too.
-    pub fn from_queue(work: &QueueWork<'_>) -> Self {
-        let needed = work.needed();
+    pub fn from_queue(work: &QueueWork<'_>, needed: Series) -> Self {
         let smoothed = needed
             .iter()
             .map(|(at, tasks)| {

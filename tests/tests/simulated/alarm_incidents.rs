@@ -297,3 +297,28 @@ fn an_untagged_service_closes_its_incident() {
     );
     assert!(last.message.clears.is_some());
 }
+
+/// Errors count by their share: a quiet service that only fails is told within minutes, a busy one with a few errors never.
+#[rstest]
+#[case::quiet_and_broken(5.0, 5.0, 1)]
+#[case::very_quiet_and_broken(1.0, 1.0, 1)]
+#[case::busy_with_a_few(60_000.0, 12.0, 0)]
+#[case::quiet_and_well(1.0, 0.0, 0)]
+fn errors_count_by_their_share(
+    #[case] requests: f64,
+    #[case] errors: f64,
+    #[case] told_times: usize,
+) {
+    let world = World::new();
+    world.scaled("web", "");
+    world.sweep(&Enroll).unwrap().unwrap();
+    let group = "targetgroup/web/0123456789abcdef";
+    world.measure_ahead("RequestCount", group, requests, 120);
+    let begin = world.state().now;
+    measure(&world, "HTTPCode_Target_5XX_Count", group, errors, 120);
+    assert_eq!(told(&world).len(), told_times, "{:?}", told(&world));
+    if let Some((at, severity)) = first_word(&world) {
+        assert_eq!(severity, Severity::Critical);
+        assert!(at.duration_since(begin).as_mins() <= 6, "{at}");
+    }
+}

@@ -262,6 +262,37 @@ fn an_alarm_of_somebody_else_under_our_name_is_left_alone_and_told_once() {
     assert_eq!(kinds(&world), ["cpu-peak"]);
 }
 
+/// A template that re-applies its own bound each hour is told of once a day, and set back each time.
+#[test]
+fn an_edited_alarm_is_set_back_and_told_with_the_way_to_keep_it() {
+    let (world, _) = web();
+    world.sweep(&Enroll).unwrap().unwrap();
+    let name = "lamplighter/shop/web/errors-5xx";
+    for _ in 0..3 {
+        let mut edited = world.state().alarms[name].alarm.clone().unwrap();
+        edited.threshold = 5.0;
+        world.state_mut().put_alarm(&edited, &BTreeMap::new());
+        world.advance(SignedDuration::from_hours(1));
+        world.sweep(&Enroll).unwrap().unwrap();
+        assert!((threshold(&world, "errors-5xx") - 2.0).abs() < f64::EPSILON);
+    }
+    let state = world.state();
+    let told: Vec<_> = state
+        .notices
+        .iter()
+        .filter(|notice| notice.message.title.contains("was edited"))
+        .collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        told[0].message.title,
+        "alarm errors-5xx was edited - set back to 2 %"
+    );
+    let next = &told[0].message.next;
+    assert!(next.ends_with("lamplighter:alarms = errors=5"), "{next}");
+    drop(state);
+    settled(&world);
+}
+
 #[test]
 fn what_people_attach_to_an_alarm_stays_when_its_bound_changes() {
     let (world, arn) = web();

@@ -240,12 +240,7 @@ fn a_worker_that_a_person_starts_runs_on_for_a_while() {
     let (world, arn) = worker("min=0 max=20 queue=jobs");
     work(&world, &arn, 0.0, 40);
     assert_eq!(tasks(&world, &arn), 0);
-    world
-        .state_mut()
-        .services
-        .get_mut(&arn)
-        .unwrap()
-        .desired_count = 1;
+    set_count(&world, &arn, 1);
     work(&world, &arn, 0.0, 115);
     assert_eq!(tasks(&world, &arn), 1);
     work(&world, &arn, 0.0, 10);
@@ -313,6 +308,12 @@ fn a_worker_that_a_person_stopped_stays_stopped() {
     stop_by_hand(&world, &arn);
     work(&world, &arn, 600.0, 30);
     assert_eq!(tasks(&world, &arn), 0);
+}
+
+/// Somebody sets the desired count.
+fn set_count(world: &World, service: &Arn, count: i32) {
+    let mut state = world.state_mut();
+    state.services.get_mut(service).unwrap().desired_count = count;
 }
 
 fn stop_by_hand(world: &World, service: &Arn) {
@@ -401,12 +402,7 @@ fn what_a_person_starts_in_the_window_runs_on_for_a_while() {
     let (world, arn) = with_weekend();
     serve(&world, &arn, 0.0, 70);
     assert_eq!(tasks(&world, &arn), 0);
-    world
-        .state_mut()
-        .services
-        .get_mut(&arn)
-        .unwrap()
-        .desired_count = 2;
+    set_count(&world, &arn, 2);
     serve(&world, &arn, 0.0, 110);
     assert_eq!(tasks(&world, &arn), 2);
     serve(&world, &arn, 0.0, 15);

@@ -131,18 +131,21 @@ impl AlarmPolicy {
             return Ok(());
         };
         let scaled = [
-            (AlarmKind::Cpu, scale.follows_cpu(), "cpu="),
-            (AlarmKind::Memory, scale.memory.is_some(), "memory="),
-            (AlarmKind::Requests, scale.rps.is_some(), "rps="),
+            (AlarmKind::Cpu, "cpu="),
+            (AlarmKind::Memory, "memory="),
+            (AlarmKind::Requests, "rps="),
         ];
-        for (kind, is_scaled, key) in scaled {
+        for (kind, key) in scaled {
+            if !scale.starts_from(kind) {
+                continue;
+            }
             let name = kind.name();
-            if is_scaled && self.bounds.contains_key(&kind) {
+            if self.bounds.contains_key(&kind) {
                 return Err(pairs.build_error(format!(
                     "the alarm {name} starts the scaling, so its bound is {key} in lamplighter:scale"
                 )));
             }
-            if is_scaled && self.is_off(kind) {
+            if self.is_off(kind) {
                 return Err(pairs.build_error(format!(
                     "off={name} would stop the scaling, which starts from this alarm"
                 )));

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::grammar::{TagError, TagPairs};
 use super::reference::SCALE_TAG;
 use super::{SCALE, StackDefaults};
+use crate::model::AlarmKind;
+
 /// More tasks than one ECS service can have.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html>
 const TASKS_PER_SERVICE: u32 = 5_000;
@@ -102,6 +104,35 @@ impl ScalePolicy {
     #[must_use]
     pub fn follows_cpu(&self) -> bool {
         self.queue.as_ref().is_none_or(|queue| queue.follows_cpu)
+    }
+
+    /// Reports whether the scaling of the service starts from alarms of a kind.
+    #[must_use]
+    pub fn starts_from(&self, kind: AlarmKind) -> bool {
+        match kind {
+            AlarmKind::Cpu => self.follows_cpu(),
+            AlarmKind::Memory => self.memory.is_some(),
+            AlarmKind::Requests => self.rps.is_some(),
+            AlarmKind::BusiestTask
+            | AlarmKind::UnhealthyTargets
+            | AlarmKind::NoHealthyTarget
+            | AlarmKind::Errors
+            | AlarmKind::BalancerErrors
+            | AlarmKind::Latency
+            | AlarmKind::FreeStorage
+            | AlarmKind::Connections
+            | AlarmKind::ReplicaLag
+            | AlarmKind::RecoveryPoint
+            | AlarmKind::FreeMemory
+            | AlarmKind::CpuCredits
+            | AlarmKind::Capacity
+            | AlarmKind::BurstBalance
+            | AlarmKind::IoBalance
+            | AlarmKind::ReadLatency
+            | AlarmKind::WriteLatency
+            | AlarmKind::Evictions
+            | AlarmKind::Other => false,
+        }
     }
 }
 
