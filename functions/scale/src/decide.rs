@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::Service;
+use lamplighter::notify::Message;
+use lamplighter::state::TargetState;
 
 use crate::auto_scaling;
 use crate::decision::{Bounds, Decision};
@@ -14,6 +16,7 @@ use crate::observed::Observed;
 use crate::peak;
 use crate::policy::Policy;
 use crate::queue_messages;
+use crate::unresponsive_messages;
 
 /// Decides the plan for one service.
 #[must_use]
@@ -29,8 +32,7 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     }
     let Some(scale) = &context.policy.scale else {
         let mut plan = plan_unscaled(context, service, observed);
-        plan.messages
-            .extend(messages::no_longer_scaled(context.state));
+        plan.messages.extend(end_conditions(context.state));
         plan.messages
             .extend(queue_messages::report_left_stopped(context.state, service));
         return plan;
@@ -38,8 +40,7 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     let is_stopped_by_us = context.state.scaling.stopped_since.is_some();
     if service.desired_count == 0 && !is_stopped_by_us {
         let mut plan = Plan::nothing("the desired count is 0, which Lamplighter does not change");
-        plan.messages
-            .extend(messages::no_longer_scaled(context.state));
+        plan.messages.extend(end_conditions(context.state));
         return plan;
     }
     let decision = Decision {
@@ -54,15 +55,32 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         Some(scalable) => auto_scaling::plan_min_capacity(&decision, scalable),
         None => desired_count::plan_desired_count(&decision),
     };
-    plan.messages
-        .extend(queue_messages::report_queue(&decision));
-    if service.desired_count == 0 {
-        return plan;
-    }
-    plan.messages.extend(messages::missing_data(&decision));
-    plan.messages.extend(messages::load_unknown(&decision));
-    plan.messages.extend(messages::load_measured(&decision));
+    plan.messages.extend(report_conditions(&decision));
     plan
+}
+
+/// Reports what keeps the load from being followed, and the ends of it.
+fn report_conditions(decision: &Decision<'_>) -> Vec<Message> {
+    let mut reports = queue_messages::report_queue(decision);
+    if decision.service.desired_count == 0 {
+        return reports;
+    }
+    let single = [
+        messages::missing_data(decision),
+        messages::load_unknown(decision),
+        messages::load_measured(decision),
+        unresponsive_messages::report_share(decision),
+    ];
+    reports.extend(single.into_iter().flatten());
+    reports.extend(unresponsive_messages::report_unresponsive(decision));
+    reports
+}
+
+/// Ends what was reported about the load of a service that is no longer scaled.
+fn end_conditions(state: &TargetState) -> Vec<Message> {
+    let mut ends = unresponsive_messages::end_all(state);
+    ends.extend(messages::no_longer_scaled(state));
+    ends
 }
 
 /// Restores the minimum that Lamplighter raised while the service was scaled, or reports a peak.

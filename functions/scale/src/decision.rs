@@ -5,7 +5,7 @@ use lamplighter::model::Service;
 use lamplighter::policy::{ScalePolicy, ScheduleWindow};
 use lamplighter::state::TargetState;
 
-use crate::demand::{Demand, MissingData, Need, round_up_tasks};
+use crate::demand::{Demand, MissingData, Need, NeedSource, round_up_tasks};
 use crate::observed::HISTORY;
 
 /// Relative deviation of the need from the count that is ignored unless it is sustained. Equals the
@@ -91,6 +91,11 @@ pub enum KeepReason {
     MissingData(MissingData),
     /// The peak need, in tasks, is not clearly lower than the count.
     Peak(f64),
+    /// Tasks are missing, and those that run are beyond their target: what the load needs can't be measured.
+    MissingTasks {
+        running: u32,
+        percent: f64,
+    },
 }
 
 impl Decision<'_> {
@@ -205,6 +210,9 @@ impl Decision<'_> {
         if started.is_some_and(|started| self.now.duration_since(started) < HISTORY) {
             return Err(KeepReason::RecentDeployment);
         }
+        if let Some(reason) = self.find_overload() {
+            return Err(reason);
+        }
         let peak = self.demand.peak.clone().map_err(KeepReason::MissingData)?;
         let wanted = round_up_tasks(peak).max(min).max(self.busy_tasks(count));
         let recent = self.demand.queue.as_ref().and_then(|_| self.newest_step());
@@ -224,6 +232,21 @@ impl Decision<'_> {
             return Err(KeepReason::Peak(peak));
         }
         Ok(wanted)
+    }
+}
+
+impl Decision<'_> {
+    /// Returns the overload of the running tasks while others are missing: they can't be placed, or don't start.
+    fn find_overload(&self) -> Option<KeepReason> {
+        let running = self.running_count();
+        match self.demand.now.as_ref()?.source {
+            NeedSource::Utilization {
+                percent, target, ..
+            } if percent > f64::from(target) && running < self.desired_count() => {
+                Some(KeepReason::MissingTasks { running, percent })
+            }
+            _ => None,
+        }
     }
 }
 

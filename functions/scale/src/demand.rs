@@ -6,24 +6,20 @@
 //! minute. Too many tasks only cost money, so scaling in waits until 15 minutes needed fewer, and
 //! needs enough data: missing data is not zero load, unless other metrics of the service arrive.
 
-use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Backlog, Load, QueueLoad, QueueProblem, Series, Service};
+use jiff::Timestamp;
+use lamplighter::model::{Backlog, Load, QueueLoad, QueueProblem, Service};
 use lamplighter::policy::ScalePolicy;
-use lamplighter::state::TargetState;
+use lamplighter::state::{TargetState, Unresponsive, Utilization};
 
 use crate::history::TaskHistory;
+use crate::leak::measure_rise;
 use crate::metric::Metric;
-use crate::observed::HISTORY;
+use crate::observed::{HISTORY, MIN_DATA_MINUTES, is_fresh};
 use crate::queue::{Performance, QueueWork};
+use crate::requests::{fill_gaps, is_idle, measure_share};
 use crate::signal::{Minute, Signal};
+use crate::unresponsive::Unresponsives;
 
-/// Maximum age of a value that describes the present. CloudWatch lags by a minute or two.
-const MAX_DATA_AGE: SignedDuration = SignedDuration::from_mins(5);
-/// The time by which requests may arrive later than CPU utilization.
-const REQUEST_LAG: SignedDuration = SignedDuration::from_mins(2);
-/// Minutes with data, of the last 15, that scaling in requires. A few minutes may be missing
-/// without hiding a peak.
-const MIN_DATA_MINUTES: usize = 10;
 /// Consecutive minutes that must agree before a need within the tolerance counts.
 const SUSTAINED_MINUTES: usize = 3;
 /// Difference between the extrapolated and the measured rate below which messages show no rise,
@@ -74,6 +70,21 @@ pub struct Demand {
     pub queue: Option<QueueFacts>,
     /// Whether nobody called the service in the last 15 minutes, as far as that is measured.
     pub is_idle: bool,
+    /// The share of the requests of its target groups that the service gets; below 1 if others are registered there.
+    pub share: f64,
+    /// The utilizations beyond their target that added tasks did not lower.
+    pub unresponsive: Vec<Excess>,
+}
+
+/// A utilization beyond its target that added tasks did not lower.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Excess {
+    pub known: Unresponsive,
+    /// The utilization now, and its target, in percent.
+    pub percent: f64,
+    pub target: u32,
+    /// The percentage points by which it rises in a minute, if it does.
+    pub rise: Option<f64>,
 }
 
 /// The facts about a queue.
@@ -140,11 +151,7 @@ impl Demand {
         state: &TargetState,
         now: Timestamp,
     ) -> Self {
-        let history = TaskHistory {
-            reported: &load.tasks,
-            service,
-            state,
-        };
+        let history = TaskHistory::new(&load.tasks, service, state);
         let queue = scale.queue.as_ref().zip(load.queue.as_ref());
         let work = queue.map(|(policy, queue)| QueueWork {
             queue,
@@ -161,15 +168,18 @@ impl Demand {
         });
         let (queue, queue_signal) = judged.unzip();
         // What tasks used before they were stopped asks for none.
+        let share = measure_share(load, &history);
         let mut signals = if queue.is_some() && service.desired_count == 0 {
             Vec::new()
         } else {
-            build_signals(scale, load, &history)
+            build_signals(scale, load, &history, share, now)
         };
         signals.extend(queue_signal);
         Self {
             queue,
             is_idle: is_idle(service, load, now),
+            share,
+            unresponsive: find_excess(scale, load, state),
             now: largest_need(&signals, 1, now),
             sustained: largest_need(&signals, SUSTAINED_MINUTES, now),
             newest: signals
@@ -182,47 +192,58 @@ impl Demand {
     }
 }
 
-fn build_signals(scale: &ScalePolicy, load: &Load, history: &TaskHistory<'_>) -> Vec<Signal> {
-    let cpu = scale
-        .follows_cpu()
-        .then(|| Signal::from_utilization(Metric::Cpu, &load.cpu, scale.cpu, history));
-    let memory = scale
-        .memory
-        .map(|target| Signal::from_utilization(Metric::Memory, &load.memory, target, history));
+fn build_signals(
+    scale: &ScalePolicy,
+    load: &Load,
+    history: &TaskHistory<'_>,
+    share: f64,
+    now: Timestamp,
+) -> Vec<Signal> {
+    let unresponsives = Unresponsives::new(load, history, now);
+    let cpu = scale.follows_cpu().then(|| {
+        let signal = Signal::from_utilization(Metric::Cpu, &load.cpu, scale.cpu, history);
+        let signal = signal.with_headroom(scale.headroom);
+        signal.limit(|minute| unresponsives.limit_at(Utilization::Cpu, scale.cpu, minute))
+    });
+    let memory = scale.memory.map(|target| {
+        let signal = Signal::from_utilization(Metric::Memory, &load.memory, target, history);
+        let signal = signal.with_headroom(scale.headroom);
+        let signal =
+            signal.limit(|minute| unresponsives.limit_at(Utilization::Memory, target, minute));
+        // Whether tasks lower the memory at all shows before more of them are added.
+        if unresponsives.is_on_trial {
+            signal.hold(history.service.desired_count)
+        } else {
+            signal
+        }
+    });
     let requests = load.requests.as_ref().zip(scale.rps);
-    let requests =
-        requests.map(|(series, rps)| Signal::from_requests(&fill_gaps(series, &load.cpu), rps));
+    let requests = requests.map(|(series, rps)| {
+        let own = fill_gaps(series, &load.cpu).into_iter();
+        let signal =
+            Signal::from_requests(&own.map(|(at, count)| (at, count * share)).collect(), rps);
+        signal.with_headroom(scale.headroom)
+    });
     [cpu, memory, requests].into_iter().flatten().collect()
 }
 
-/// Reports whether a load balancer counted no request in the last 15 minutes. A service without a load balancer is idle, one
-/// behind another kind than an application load balancer is not: nothing counts its requests.
-fn is_idle(service: &Service, load: &Load, now: Timestamp) -> bool {
-    let Some(requests) = &load.requests else {
-        return service.target_groups.is_empty();
-    };
-    let filled = fill_gaps(requests, &load.cpu);
-    let recent: Vec<f64> = filled
-        .range(now - HISTORY..)
-        .map(|(_, count)| *count)
-        .collect();
-    let is_known = filled
-        .last_key_value()
-        .is_some_and(|(at, _)| is_fresh(*at, now));
-    is_known && recent.len() >= MIN_DATA_MINUTES && recent.into_iter().all(|count| count == 0.0)
-}
-
-/// Returns requests with zero where none were reported: a load balancer reports only what there is. A minute counts if CPU was
-/// measured in it, which proves that metrics arrive, and is old enough for the requests to have arrived as well.
-fn fill_gaps(requests: &Series, cpu: &Series) -> Series {
-    let Some((newest, _)) = cpu.last_key_value() else {
-        return requests.clone();
-    };
-    let settled = *newest - REQUEST_LAG;
-    let zeros = cpu.range(..=settled).map(|(at, _)| (*at, 0.0));
-    let mut filled: Series = zeros.collect();
-    filled.extend(requests.iter().map(|(at, count)| (*at, *count)));
-    filled
+/// Returns the utilizations that the policy follows, that are beyond their target, and that added tasks did not lower.
+fn find_excess(scale: &ScalePolicy, load: &Load, state: &TargetState) -> Vec<Excess> {
+    let known = state.scaling.unresponsive.iter();
+    let followed = known.filter_map(|known| {
+        let (series, target) = match known.metric {
+            Utilization::Cpu => (&load.cpu, scale.follows_cpu().then_some(scale.cpu)?),
+            Utilization::Memory => (&load.memory, scale.memory?),
+        };
+        let (_, percent) = series.last_key_value()?;
+        Some(Excess {
+            known: *known,
+            percent: *percent,
+            target,
+            rise: measure_rise(series),
+        })
+    });
+    followed.collect()
 }
 
 /// Returns the need of the metric that needs the most tasks. A metric without fresh data is left
@@ -251,7 +272,7 @@ fn sustained_need(signal: &Signal, minutes: usize, now: Timestamp) -> Option<Nee
         .into_iter()
         .min_by(|a, b| a.tasks.total_cmp(&b.tasks))?;
     Some(Need {
-        tasks: smallest.tasks,
+        tasks: smallest.tasks * signal.headroom,
         source: need_source(signal, smallest),
     })
 }
@@ -279,10 +300,6 @@ fn need_source(signal: &Signal, minute: Minute) -> NeedSource {
     }
 }
 
-fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(at) <= MAX_DATA_AGE
-}
-
 /// Returns the largest peak of all metrics. One metric without enough data makes the peak unknown,
 /// since it could be the one that needs the most tasks.
 fn peak_of_all(signals: &[Signal], now: Timestamp) -> Result<f64, MissingData> {
@@ -308,5 +325,5 @@ fn peak_tasks(signal: &Signal, now: Timestamp) -> Result<f64, MissingData> {
             minutes: recent.len(),
         });
     }
-    Ok(recent.into_iter().fold(0.0, f64::max))
+    Ok(recent.into_iter().fold(0.0, f64::max) * signal.headroom)
 }

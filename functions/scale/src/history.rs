@@ -1,31 +1,68 @@
 //! The number of tasks that carried the load of a past minute.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Series, Service};
+use lamplighter::model::{DeploymentController, Series, Service};
 use lamplighter::state::TargetState;
 
 pub const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+/// Values that a task reports in a minute, if 20-second metrics are switched on.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cloudwatch-metrics.html>
+pub const FREQUENT_VALUES: f64 = 3.0;
+/// Values for each desired task that only 20-second metrics explain: a rollout has at most two tasks for one.
+const MANY_VALUES: f64 = 2.5;
 
 /// Inputs for estimating how many tasks carried the load of a minute.
 pub struct TaskHistory<'a> {
-    /// Number of tasks that reported, by minute.
-    pub reported: &'a Series,
+    /// Number of values that the tasks reported, by minute.
+    reported: &'a Series,
     pub service: &'a Service,
     pub state: &'a TargetState,
+    /// Values that one task reports in a minute.
+    values_per_task: f64,
 }
 
-impl TaskHistory<'_> {
+impl<'a> TaskHistory<'a> {
+    pub fn new(reported: &'a Series, service: &'a Service, state: &'a TargetState) -> Self {
+        let mut history = Self {
+            reported,
+            service,
+            state,
+            values_per_task: 1.0,
+        };
+        let many = reported.iter().filter(|(at, values)| {
+            **values >= MANY_VALUES * f64::from(history.count_at(**at).max(1))
+        });
+        if many.count() * 2 > reported.len() {
+            history.values_per_task = FREQUENT_VALUES;
+        }
+        history
+    }
+
     /// Returns the number of tasks that shared the load of a minute.
     ///
-    /// Counts the tasks that reported, capped at the task count of this minute or the previous one.
-    /// Without the cap, 20-second metrics count each task three times. During a rollout, old and
-    /// new tasks both report.
+    /// Counts the tasks that reported, capped at the task count of this minute or the previous one. During a rolling rollout, old
+    /// and new tasks both report, and a task that starts is busy with itself.
+    ///
+    /// If traffic is shifted from one revision to another, both run in full number, and one of them may be idle. The mean over
+    /// all tasks times their number is still the work that is done, so that all of them count.
     pub fn tasks_at(&self, minute: Timestamp) -> f64 {
-        let count = f64::from(self.count_at(minute));
-        let before = f64::from(self.count_at(minute - MINUTE));
+        let count = self.count_at(minute);
+        let cap = if self.runs_two_revisions() {
+            count.max(self.service.running_count.unsigned_abs())
+        } else {
+            count.max(self.count_at(minute - MINUTE))
+        };
         self.reported
             .get(&minute)
-            .map_or(count, |tasks| tasks.min(count.max(before)))
+            .map_or(f64::from(count), |values| {
+                (values / self.values_per_task).min(f64::from(cap))
+            })
+    }
+
+    fn runs_two_revisions(&self) -> bool {
+        let shifts = self.service.shifts_traffic()
+            || self.service.deployment_controller != DeploymentController::Ecs;
+        shifts && self.service.has_rollout_in_progress()
     }
 
     /// Returns the task count in a minute, based on the scalings that Lamplighter has executed

@@ -17,6 +17,8 @@ mod discovery;
 #[cfg(test)]
 mod fixtures;
 mod history;
+mod leak;
+mod load_level;
 mod messages;
 #[cfg(test)]
 mod messages_tests;
@@ -29,10 +31,13 @@ mod queue;
 mod queue_messages;
 mod reads;
 mod reasons;
+mod requests;
 mod signal;
 mod sweep;
 mod targets;
 mod texts;
+mod unresponsive;
+mod unresponsive_messages;
 
 use std::collections::BTreeMap;
 
@@ -115,6 +120,7 @@ impl Operation for Scale {
     fn prune_state(state: &mut TargetState, observed: &Observed, now: Timestamp) {
         state.prune_scaling(observed.desired_count(), observed.min_capacity(), now);
         queue::learn(state, observed, now);
+        unresponsive::learn(state, observed, now);
     }
 
     fn needs_requeue(context: TargetContext<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
@@ -124,7 +130,8 @@ impl Operation for Scale {
         let is_unknown = context.state.was_notified(messages::LOAD_UNKNOWN);
         let is_stopped = context.state.scaling.stopped_since.is_some();
         let is_raised = context.state.scaling.raised.is_some();
-        !plan.is_empty() || is_grown || is_unknown || is_stopped || is_raised
+        let is_unresponsive = !context.state.scaling.unresponsive.is_empty();
+        !plan.is_empty() || is_grown || is_unknown || is_stopped || is_raised || is_unresponsive
     }
 }
 

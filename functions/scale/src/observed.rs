@@ -1,11 +1,17 @@
 //! The observed state of one service.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Load, ScalableTarget, Service};
 use serde::Serialize;
 
 /// Period for which metrics are read. Scaling in never goes below the peak need of this period.
 pub const HISTORY: SignedDuration = SignedDuration::from_mins(15);
+
+/// Maximum age of a value that describes the present. CloudWatch lags by a minute or two.
+const MAX_DATA_AGE: SignedDuration = SignedDuration::from_mins(5);
+/// Minutes with data, of the last 15, that scaling in requires. A few minutes may be missing
+/// without hiding a peak.
+pub const MIN_DATA_MINUTES: usize = 10;
 
 /// Observed state that [`crate::decide`] decides on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -30,4 +36,9 @@ impl Observed {
     pub fn min_capacity(&self) -> Option<u32> {
         self.scalable.as_ref().map(|scalable| scalable.min)
     }
+}
+
+/// Reports whether a value of that time describes the present.
+pub fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) <= MAX_DATA_AGE
 }

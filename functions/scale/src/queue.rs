@@ -246,11 +246,7 @@ pub fn learn(state: &mut TargetState, observed: &Observed, now: Timestamp) {
     let (Some(queue), Some(service)) = (&observed.load.queue, &observed.service) else {
         return;
     };
-    let history = TaskHistory {
-        reported: &observed.load.tasks,
-        service,
-        state,
-    };
+    let history = TaskHistory::new(&observed.load.tasks, service, state);
     let work = QueueWork {
         queue,
         load: &observed.load,

@@ -15,7 +15,14 @@ pub fn describe_need(decision: &Decision<'_>, need: &Need, count: u32, max: u32)
     } else {
         format!(", {needed} needed")
     };
-    format!("{}{needed} (max {max})", describe_source(decision, need))
+    let headroom = match (decision.scale.headroom, &need.source) {
+        (0, _) | (_, NeedSource::Queue { .. }) => String::new(),
+        (percent, _) => format!(" with headroom={percent}"),
+    };
+    format!(
+        "{}{headroom}{needed} (max {max})",
+        describe_source(decision, need)
+    )
 }
 
 /// Describes the measurement behind a need: `37.2 req/s at 10 per task`, `CPU 92 % at target 80 %`.
@@ -108,6 +115,9 @@ pub fn describe_kept(reason: &KeepReason, count: u32, min: u32) -> String {
             metric.name(),
             HISTORY.as_mins()
         ),
+        KeepReason::MissingTasks { running, percent } => {
+            format!("only {running} of them run, and are used to {percent:.0} %")
+        }
         KeepReason::Peak(peak) => format!(
             "the last {} minutes needed up to {}, the minimum is {min}",
             HISTORY.as_mins(),

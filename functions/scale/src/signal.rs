@@ -34,6 +34,8 @@ pub struct Signal {
     pub smoothed: BTreeMap<Timestamp, Minute>,
     /// Need by minute, used for the peak of the last 15 minutes.
     pub needed: Series,
+    /// The tasks that are kept for each one that is needed.
+    pub headroom: f64,
 }
 
 impl Signal {
@@ -62,6 +64,7 @@ impl Signal {
                 .map(|(at, minute)| (*at, minute.tasks))
                 .collect(),
             smoothed,
+            headroom: 1.0,
         }
     }
 
@@ -85,11 +88,38 @@ impl Signal {
             target: per_task,
             smoothed,
             needed,
+            headroom: 1.0,
         }
     }
 }
 
 impl Signal {
+    /// Keeps a share of tasks, in percent, beside those that are needed.
+    pub fn with_headroom(mut self, percent: u32) -> Self {
+        self.headroom = 1.0 + f64::from(percent) / 100.0;
+        self
+    }
+
+    /// Limits the need of each minute.
+    pub fn limit(mut self, limit_at: impl Fn(Timestamp) -> Option<f64>) -> Self {
+        for (at, needed) in &mut self.needed {
+            let limit = limit_at(*at).unwrap_or(f64::INFINITY) / self.headroom;
+            *needed = needed.min(limit);
+            if let Some(minute) = self.smoothed.get_mut(at) {
+                minute.tasks = minute.tasks.min(limit);
+            }
+        }
+        self
+    }
+
+    /// Asks for no more tasks than there are. How many the load needed stays known.
+    pub fn hold(mut self, desired_count: i32) -> Self {
+        for minute in self.smoothed.values_mut() {
+            minute.tasks = minute.tasks.min(f64::from(desired_count) / self.headroom);
+        }
+        self
+    }
+
     /// Converts the messages of a queue into tasks. The present minute counts, too.
     pub fn from_queue(work: &QueueWork<'_>, needed: Series) -> Self {
         let smoothed = needed
@@ -108,6 +138,7 @@ impl Signal {
             target: work.latency,
             smoothed,
             needed,
+            headroom: 1.0,
         }
     }
 }

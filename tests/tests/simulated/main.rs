@@ -40,5 +40,6 @@ mod runs;
 mod scaling;
 mod status;
 mod tag_options;
+mod unresponsive;
 mod vault;
 mod verify;

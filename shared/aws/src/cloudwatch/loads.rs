@@ -20,6 +20,7 @@ enum LoadMetric {
     BusiestCpu,
     BusiestMemory,
     Requests,
+    RequestsPerTarget,
     QueueWaiting,
     QueueSent,
     QueueDeleted,
@@ -96,11 +97,12 @@ fn list_load_metrics(query: &LoadQuery) -> Vec<(LoadMetric, MetricStat)> {
         metrics.extend(list_queue_metrics(queue));
     }
     let groups = query.target_groups.iter().flat_map(group_dimensions);
-    metrics.extend(groups.map(|dimensions| {
-        (
-            LoadMetric::Requests,
-            build_load_balancer_metric("RequestCount", "Sum", &dimensions),
-        )
+    metrics.extend(groups.flat_map(|dimensions| {
+        [
+            (LoadMetric::Requests, "RequestCount"),
+            (LoadMetric::RequestsPerTarget, "RequestCountPerTarget"),
+        ]
+        .map(|(kind, name)| (kind, build_load_balancer_metric(name, "Sum", &dimensions)))
     }));
     metrics
 }
@@ -141,7 +143,7 @@ fn build_ecs_metric(name: &str, statistic: &str, service: &[Dimension]) -> Metri
 
 /// Adds values to the load of a service.
 ///
-/// Requests are summed over target groups; every other kind has one metric.
+/// Requests, in all and per target, are summed over target groups; every other kind has one metric.
 fn add_to_load(load: &mut Load, kind: LoadMetric, values: Series) {
     match kind {
         LoadMetric::Cpu => load.cpu.extend(values),
@@ -150,6 +152,7 @@ fn add_to_load(load: &mut Load, kind: LoadMetric, values: Series) {
         LoadMetric::BusiestCpu => load.busiest_cpu.extend(values),
         LoadMetric::BusiestMemory => load.busiest_memory.extend(values),
         LoadMetric::Requests => add_series(load.requests.get_or_insert_default(), values),
+        LoadMetric::RequestsPerTarget => add_series(&mut load.requests_per_target, values),
         LoadMetric::QueueWaiting => load.queue.get_or_insert_default().waiting.extend(values),
         LoadMetric::QueueSent => load.queue.get_or_insert_default().sent.extend(values),
         LoadMetric::QueueDeleted => load.queue.get_or_insert_default().deleted.extend(values),

@@ -9,11 +9,15 @@ use super::{Arn, QueueLoad, Series};
 pub struct Load {
     /// Requests per minute over all target groups; `None` if the service has no target group.
     pub requests: Option<Series>,
+    /// Requests per minute that each target of the target groups got on average, summed over them.
+    /// Source: RequestCountPerTarget,
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
+    pub requests_per_target: Series,
     /// Average CPU utilization, in percent of the tasks' reservation.
     pub cpu: Series,
     /// Average memory utilization, in percent.
     pub memory: Series,
-    /// Number of tasks that reported metrics. Source: the sample count of CPUUtilization,
+    /// Number of values that the tasks reported: one each in a minute, or three with 20-second metrics. Source: the sample count of CPUUtilization,
     /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cloudwatch-metrics.html>
     pub tasks: Series,
     /// Utilization of the busiest task; empty unless the query asked for it.

@@ -24,6 +24,8 @@ pub struct ScalePolicy {
     pub cpu: u32,
     /// Target for average memory utilization, in percent; `None` ignores memory.
     pub memory: Option<u32>,
+    /// Tasks kept beside those that the load needs, in percent of them.
+    pub headroom: u32,
     pub autoscaling: Autoscaling,
     /// The queue that the service works through; `None` for a service that is called.
     pub queue: Option<QueuePolicy>,
@@ -95,6 +97,7 @@ impl ScalePolicy {
                 .parse_number("cpu", 1..=100)?
                 .unwrap_or(defaults.cpu_peak),
             memory: pairs.parse_number("memory", 1..=100)?,
+            headroom: parse_headroom(&pairs, queue.is_some())?,
             autoscaling,
             queue,
         })
@@ -134,6 +137,17 @@ impl ScalePolicy {
             | AlarmKind::Other => false,
         }
     }
+}
+
+/// Parses the tasks to keep beside those that are needed. A queue worker keeps none: its messages can wait.
+fn parse_headroom(pairs: &TagPairs<'_>, has_queue: bool) -> Result<u32, TagError> {
+    let headroom = pairs.parse_number("headroom", 0..=400)?;
+    if headroom.is_some() && has_queue {
+        return Err(pairs.build_error(
+            "headroom= has no effect with queue=. For messages that wait less, lower latency=",
+        ));
+    }
+    Ok(headroom.unwrap_or_default())
 }
 
 /// Parses the fewest tasks. A service that is called has at least one: nothing would answer.
@@ -204,6 +218,7 @@ mod tests {
                 rps: Some(10),
                 cpu: 80,
                 memory: None,
+                headroom: 0,
                 autoscaling,
                 queue: None,
             }
@@ -221,6 +236,11 @@ mod tests {
     )]
     #[case("min=-1 max=4", "min=-1 is not a whole number from 0 to 5000")]
     #[case("max=4 latency=60s", "latency= needs queue=")]
+    #[case("max=4 headroom=-5", "headroom=-5 is not a whole number from 0 to 400")]
+    #[case(
+        "max=4 queue=jobs headroom=5",
+        "headroom= has no effect with queue=. For messages that wait less, lower latency="
+    )]
     #[case(
         "max=4 queue=https://sqs/jobs",
         "queue=https://sqs/jobs is not the name of an SQS queue: letters, digits, - and _, 80 at most, and .fifo at the end"

@@ -31,7 +31,9 @@ pub use releases::{
     ReleaseState, RolloutProgress, UnpinnedImage, Verified,
 };
 pub use requests::{OpenRequests, RequestState, approval_key};
-pub use scaling::{NoGain, RaisedMinimum, Scaling, ScalingState, Surge};
+pub use scaling::{
+    LoadLevel, NoGain, RaisedMinimum, Scaling, ScalingState, Surge, Unresponsive, Utilization,
+};
 pub(crate) use target::silenced_key;
 pub use target::{Pending, RecordedHold, TargetState};
 pub use timeline::TimelineEntry;

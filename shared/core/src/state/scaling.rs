@@ -23,6 +23,54 @@ pub struct ScalingState {
     pub task_rate: Option<f64>,
     /// Tasks that were added to a queue worker in vain.
     pub no_gain: Option<NoGain>,
+    /// The load before the surge.
+    pub calm: Option<LoadLevel>,
+    /// The load before tasks were added, which it is compared with as long as it is about the same.
+    pub trial: Option<LoadLevel>,
+    /// The utilizations that added tasks did not lower.
+    pub unresponsive: Vec<Unresponsive>,
+}
+
+/// A utilization of the tasks of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Utilization {
+    Cpu,
+    Memory,
+}
+
+/// The load of a service at a time, as means over some minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LoadLevel {
+    pub at: Timestamp,
+    pub tasks: u32,
+    /// In percent.
+    pub cpu: Option<f64>,
+    /// In percent.
+    pub memory: Option<f64>,
+    /// Requests per minute; `None` if nothing counts them.
+    pub requests: Option<f64>,
+}
+
+/// A utilization that added tasks did not lower, although the load was the same.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Unresponsive {
+    pub metric: Utilization,
+    /// The load before tasks were added.
+    pub before: LoadLevel,
+    /// The load when that was noticed.
+    pub after: LoadLevel,
+}
+
+impl LoadLevel {
+    /// Returns a utilization, in percent.
+    #[must_use]
+    pub fn utilization(&self, metric: Utilization) -> Option<f64> {
+        match metric {
+            Utilization::Cpu => self.cpu,
+            Utilization::Memory => self.memory,
+        }
+    }
 }
 
 /// The number of tasks of a queue worker above which more of them finish no more messages.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{
     Alarm, AlarmMetric, AlarmState, AlarmTopics, Arn, ExistingAlarm, Load, LoadQuery, Measure,
-    ScalableTarget, Series, Statistic, TargetGroup, TargetHealthCheck,
+    ScalableTarget, Series, Service, Statistic, TargetGroup, TargetHealthCheck,
 };
 use serde_json::{Value, json};
 
@@ -21,6 +21,10 @@ pub struct Task {
     pub cpu_per_rps: f64,
     /// CPU utilisation without any request.
     pub idle_cpu: f64,
+    /// Memory utilisation that one request per second costs, in per cent of a task.
+    pub memory_per_rps: f64,
+    /// Memory utilisation without any request.
+    pub idle_memory: f64,
 }
 
 impl Default for Task {
@@ -28,6 +32,8 @@ impl Default for Task {
         Self {
             cpu_per_rps: 5.0,
             idle_cpu: 2.0,
+            memory_per_rps: 0.0,
+            idle_memory: 40.0,
         }
     }
 }
@@ -166,16 +172,29 @@ impl World {
 impl State {
     fn measure(&mut self, arn: &Arn, rps: f64, task: Task, minute: Timestamp) {
         let running = f64::from(self.services[arn].running_count.max(1));
+        let per_target = rps / self.targets_beside(arn).max(1.0);
         let load = self.loads.entry(arn.clone()).or_default();
         load.requests
             .get_or_insert_default()
             .insert(minute, rps * 60.0);
-        load.cpu.insert(
-            minute,
-            (task.idle_cpu + rps / running * task.cpu_per_rps).min(100.0),
-        );
-        load.memory.insert(minute, 40.0);
+        load.requests_per_target.insert(minute, per_target * 60.0);
+        let utilization = |idle: f64, cost: f64| (idle + per_target * cost).min(100.0);
+        load.cpu
+            .insert(minute, utilization(task.idle_cpu, task.cpu_per_rps));
+        load.memory
+            .insert(minute, utilization(task.idle_memory, task.memory_per_rps));
         load.tasks.insert(minute, running);
+    }
+
+    /// The targets in the target groups of a service: its tasks, and those of others that are registered there.
+    fn targets_beside(&self, arn: &Arn) -> f64 {
+        let groups = &self.services[arn].target_groups;
+        let is_beside = |other: &&Service| {
+            let mut theirs = other.target_groups.iter();
+            other.arn == *arn || theirs.any(|group| groups.contains(group))
+        };
+        let beside = self.services.values().filter(is_beside);
+        beside.map(|service| f64::from(service.running_count)).sum()
     }
 
     /// What GetMetricData answers.
@@ -202,6 +221,7 @@ impl State {
         Load {
             queue,
             requests: counted.then(|| within(all.requests.as_ref().unwrap_or(&Series::new()))),
+            requests_per_target: within(&all.requests_per_target),
             cpu: within(&all.cpu),
             memory: within(&all.memory),
             tasks: within(&all.tasks),

@@ -36,6 +36,12 @@ pub const SCALE_TAG: TagReference = TagReference {
             "Target of the average memory utilization, in percent.",
         ),
         pair(
+            "headroom",
+            "0 to 400",
+            "0",
+            "Tasks kept beside those that the load needs, in percent of them. Not with `queue=`.",
+        ),
+        pair(
             "queue",
             "name of an SQS queue",
             "",

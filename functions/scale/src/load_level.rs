@@ -1,0 +1,112 @@
+//! The load of a service over some minutes, and how it compares with an earlier one.
+
+use std::ops::RangeInclusive;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{Load, Series};
+use lamplighter::state::LoadLevel;
+
+use crate::history::{FREQUENT_VALUES, MINUTE};
+use crate::requests::fill_gaps;
+
+/// Minutes whose mean is a level.
+const LEVEL: SignedDuration = SignedDuration::from_mins(3);
+/// The delay of the newest value that still describes the present.
+const MAX_DELAY: SignedDuration = SignedDuration::from_mins(3);
+/// The growth or fall of the load after which a comparison with the earlier one says nothing.
+pub const OTHER_LOAD: f64 = 1.25;
+/// Requests a minute that no comparison notices.
+const FEW_REQUESTS: f64 = 60.0;
+/// CPU utilization, in percent, below which tasks do nothing.
+pub const IDLE_CPU: f64 = 10.0;
+
+/// Returns the mean load of the minutes before a time; `None` without fresh values, or if it was not about the same in all of them.
+pub fn measure_level(load: &Load, tasks: u32, at: Timestamp) -> Option<LoadLevel> {
+    let (newest, _) = load.cpu.range(..at).next_back()?;
+    let newest = *newest;
+    if at.duration_since(newest) > MAX_DELAY {
+        return None;
+    }
+    let requests = load.requests.as_ref();
+    let requests = requests.map(|requests| fill_gaps(requests, &load.cpu));
+    let minutes = newest - LEVEL + MINUTE..=newest;
+    let (series, least) = match &requests {
+        Some(requests) => (requests, FEW_REQUESTS),
+        None => (&load.cpu, IDLE_CPU),
+    };
+    let values = || {
+        series
+            .range(minutes.clone())
+            .map(|(_, value)| value + least)
+    };
+    if values().fold(0.0, f64::max) > values().fold(f64::INFINITY, f64::min) * OTHER_LOAD {
+        return None;
+    }
+    let mean = |series: &Series| calculate_mean(series, minutes.clone());
+    Some(LoadLevel {
+        at,
+        tasks,
+        cpu: mean(&load.cpu),
+        memory: mean(&load.memory),
+        requests: requests.as_ref().and_then(mean),
+    })
+}
+
+/// Returns the mean load of the minutes before a time, if so many tasks ran in all of them.
+pub fn measure_steady(load: &Load, tasks: u32, at: Timestamp) -> Option<LoadLevel> {
+    let level = measure_level(load, tasks, at)?;
+    was_count(&load.tasks, tasks, at - MAX_DELAY - MINUTE..=at - MINUTE).then_some(level)
+}
+
+/// Reports whether so many tasks reported in each of the minutes, with one value or with the three of 20-second metrics.
+fn was_count(reported: &Series, tasks: u32, minutes: RangeInclusive<Timestamp>) -> bool {
+    let is_count = |values: f64| {
+        let per_task = values / f64::from(tasks.max(1));
+        (per_task - 1.0).abs() < 0.01 || (per_task - FREQUENT_VALUES).abs() < 0.01
+    };
+    reported.range(minutes).all(|(_, values)| is_count(*values))
+}
+
+fn calculate_mean(series: &Series, minutes: RangeInclusive<Timestamp>) -> Option<f64> {
+    let values = series.range(minutes).map(|(_, value)| *value);
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    (count > 0.0).then(|| sum / count)
+}
+
+/// Returns how many times the earlier load there is now.
+pub fn measure_growth(before: &LoadLevel, after: &LoadLevel) -> Option<f64> {
+    let used = |level: &LoadLevel| Some(level.cpu? * f64::from(level.tasks));
+    let growth = Growth {
+        requests: before.requests.zip(after.requests),
+        used: (used(before)?, used(after)?),
+        cpu: after.cpu?,
+    };
+    Some(growth.measure())
+}
+
+/// Two loads to compare: before and after.
+pub struct Growth {
+    /// Requests a minute, if they are counted.
+    pub requests: Option<(f64, f64)>,
+    /// CPU that all tasks use, in percent of one.
+    pub used: (f64, f64),
+    /// CPU utilization after, in percent.
+    pub cpu: f64,
+}
+
+impl Growth {
+    /// Returns how many times the earlier load there is: by requests if they are counted, else by the CPU that all tasks use.
+    pub fn measure(&self) -> f64 {
+        if let Some((before, after)) = self.requests {
+            return (after + FEW_REQUESTS) / (before + FEW_REQUESTS);
+        }
+        let (before, after) = self.used;
+        let growth = after / before.max(1.0);
+        // Idle tasks use some CPU each, so that more of them use more.
+        if self.cpu < IDLE_CPU {
+            growth.min(1.0)
+        } else {
+            growth
+        }
+    }
+}

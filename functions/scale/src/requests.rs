@@ -1,0 +1,73 @@
+//! The requests that a service gets: those that nobody reported, and its share of a target group.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{Load, Series, Service};
+
+use crate::history::TaskHistory;
+use crate::observed::{HISTORY, MIN_DATA_MINUTES, is_fresh};
+
+/// The time by which requests may arrive later than CPU utilization.
+const REQUEST_LAG: SignedDuration = SignedDuration::from_mins(2);
+/// Minutes with requests that are needed to know the share.
+const SHARE_MINUTES: usize = 5;
+/// The share of the targets from which all of them are taken for tasks of the service: some may be starting.
+const WHOLE: f64 = 0.8;
+
+/// Returns requests with zero where none were reported: a load balancer reports only what there is. A minute counts if CPU was
+/// measured in it, which proves that metrics arrive, and is old enough for the requests to have arrived as well.
+pub fn fill_gaps(requests: &Series, cpu: &Series) -> Series {
+    let Some((newest, _)) = cpu.last_key_value() else {
+        return requests.clone();
+    };
+    let settled = *newest - REQUEST_LAG;
+    let zeros = cpu.range(..=settled).map(|(at, _)| (*at, 0.0));
+    let mut filled: Series = zeros.collect();
+    filled.extend(requests.iter().map(|(at, count)| (*at, *count)));
+    filled
+}
+
+/// Reports whether a load balancer counted no request in the last 15 minutes. A service without a load balancer is idle, one
+/// behind another kind than an application load balancer is not: nothing counts its requests.
+pub fn is_idle(service: &Service, load: &Load, now: Timestamp) -> bool {
+    let Some(requests) = &load.requests else {
+        return service.target_groups.is_empty();
+    };
+    let filled = fill_gaps(requests, &load.cpu);
+    let recent: Vec<f64> = filled
+        .range(now - HISTORY..)
+        .map(|(_, count)| *count)
+        .collect();
+    let is_known = filled
+        .last_key_value()
+        .is_some_and(|(at, _)| is_fresh(*at, now));
+    is_known && recent.len() >= MIN_DATA_MINUTES && recent.into_iter().all(|count| count == 0.0)
+}
+
+/// Returns the share of the requests of its target groups that the tasks of a service get; 1 unless other targets are registered
+/// there, as of a second service. The load balancer divides the requests by all targets, which tells their number. Of all minutes
+/// the median counts: tasks that start or stop are not registered in the same minute.
+pub fn measure_share(load: &Load, history: &TaskHistory<'_>) -> f64 {
+    let Some(requests) = &load.requests else {
+        return 1.0;
+    };
+    let mut shares: Vec<f64> = join(requests, &load.requests_per_target)
+        .into_iter()
+        .filter(|(_, (requests, per_target))| *requests > 0.0 && *per_target > 0.0)
+        .map(|(at, (requests, per_target))| per_target * history.tasks_at(at) / requests)
+        .collect();
+    if shares.len() < SHARE_MINUTES || history.service.has_rollout_in_progress() {
+        return 1.0;
+    }
+    shares.sort_by(f64::total_cmp);
+    let median = shares.get(shares.len() / 2).copied().unwrap_or(1.0);
+    if median < WHOLE { median } else { 1.0 }
+}
+
+fn join(one: &Series, other: &Series) -> BTreeMap<Timestamp, (f64, f64)> {
+    let both = one
+        .iter()
+        .filter_map(|(at, value)| Some((*at, (*value, *other.get(at)?))));
+    both.collect()
+}

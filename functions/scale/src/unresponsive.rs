@@ -1,0 +1,227 @@
+//! Utilizations that more tasks don't lower: the memory that each task needs whatever it does, a leak, a busy loop.
+//!
+//! Adding tasks is a trial. The load before the first added task is kept ([`LoadLevel`]) and compared with the load some minutes
+//! after the last one. If there are clearly more tasks, as much load, and the utilization fell by less than a quarter of what the
+//! tasks should have brought, it says nothing about how many are needed.
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{Load, Series, Service};
+use lamplighter::state::{LoadLevel, Scaling, TargetState, Unresponsive, Utilization};
+
+use crate::history::TaskHistory;
+use crate::load_level::{
+    Growth, IDLE_CPU, OTHER_LOAD, measure_growth, measure_level, measure_steady,
+};
+use crate::observed::Observed;
+use crate::requests::fill_gaps;
+
+/// The time in which added tasks start and are measured.
+pub const TRIAL: SignedDuration = SignedDuration::from_mins(5);
+/// The age of a step after which the load before it is no longer read.
+const MAX_STEP_AGE: SignedDuration = SignedDuration::from_mins(5);
+/// How many times the tasks from before the trial are clearly more.
+const MORE_TASKS: f64 = 1.25;
+/// The utilization, in percent, that is the limit: it says nothing of the load that waits.
+const LIMIT: f64 = 99.5;
+/// The growth of the load that is none.
+const SAME_LOAD: f64 = 1.1;
+/// The share of the expected fall of a utilization that shows that tasks help.
+const RELIEF: f64 = 0.25;
+/// The share of a utilization below which it has fallen by itself.
+const FALLEN: f64 = 0.9;
+
+/// Keeps the load before tasks were added, and which utilizations they did not lower.
+pub fn learn(state: &mut TargetState, observed: &Observed, now: Timestamp) {
+    let Some(service) = &observed.service else {
+        return;
+    };
+    let scaling = &mut state.scaling;
+    forget_before(&mut scaling.trial, &mut scaling.unresponsive, service);
+    if service.has_rollout_in_progress() || service.desired_count <= 0 {
+        return;
+    }
+    let newest_step = scaling.scalings.last().filter(|step| step.to > step.from);
+    let tasks = service.desired_count.unsigned_abs();
+    let present = measure_level(&observed.load, tasks, now);
+    if let Some(present) = present {
+        let is_other = |trial: &LoadLevel| {
+            let growth = measure_growth(trial, &present);
+            growth.is_some_and(|growth| !(1.0 / OTHER_LOAD..=OTHER_LOAD).contains(&growth))
+        };
+        scaling.trial = scaling.trial.filter(|trial| !is_other(trial));
+        scaling
+            .unresponsive
+            .retain(|known| !has_ended(known, &present));
+    }
+    if scaling.surge.is_none() {
+        (scaling.calm, scaling.trial) = (None, None);
+    }
+    let fresh_step = newest_step.filter(|step| now.duration_since(step.at) < MAX_STEP_AGE);
+    if let (None, Some(step)) = (scaling.trial, fresh_step) {
+        scaling.trial = measure_steady(&observed.load, step.from, step.at);
+        // A load that rises is steady before it does.
+        let earlier = || measure_steady(&observed.load, step.from, step.at - TRIAL);
+        scaling.calm = scaling.calm.or(scaling.trial).or_else(earlier);
+    }
+    let (Some(before), Some(after)) = (scaling.trial, present) else {
+        return;
+    };
+    let settled = count_settled(&scaling.scalings, service, now);
+    for metric in [Utilization::Cpu, Utilization::Memory] {
+        let is_known = scaling.unresponsive.iter().any(|u| u.metric == metric);
+        if !is_known && is_unresponsive(metric, &before, &after, settled) {
+            scaling.unresponsive.push(Unresponsive {
+                metric,
+                before,
+                after,
+            });
+        }
+    }
+    // What the limit hid before is measured from here on.
+    if is_hidden(&before) && !is_hidden(&after) {
+        scaling.trial = Some(after);
+    }
+}
+
+/// Returns the tasks that run for long enough to be measured.
+fn count_settled(scalings: &[Scaling], service: &Service, now: Timestamp) -> u32 {
+    let mut recent = scalings
+        .iter()
+        .filter(|step| now.duration_since(step.at) < TRIAL);
+    let desired = service.desired_count.unsigned_abs();
+    let before = recent.next().map_or(desired, |step| step.from.min(desired));
+    before.min(service.running_count.unsigned_abs())
+}
+
+/// Reports whether a utilization is at its limit, so that more load may wait than it shows.
+fn is_hidden(level: &LoadLevel) -> bool {
+    let utilizations = [level.cpu, level.memory].into_iter().flatten();
+    utilizations.fold(0.0, f64::max) >= LIMIT
+}
+
+/// Forgets what was learned of an older revision.
+fn forget_before(
+    trial: &mut Option<LoadLevel>,
+    unresponsive: &mut Vec<Unresponsive>,
+    service: &Service,
+) {
+    let is_older = |level: &LoadLevel| service.was_deployed_since(level.at);
+    *trial = trial.filter(|trial| !is_older(trial));
+    unresponsive.retain(|known| !is_older(&known.after));
+}
+
+/// Reports whether tasks that have settled did not lower a utilization.
+fn is_unresponsive(
+    metric: Utilization,
+    before: &LoadLevel,
+    after: &LoadLevel,
+    settled: u32,
+) -> bool {
+    // CPU says nothing about itself.
+    if metric == Utilization::Cpu && (before.requests.is_none() || after.requests.is_none()) {
+        return false;
+    }
+    let levels = before.utilization(metric).zip(after.utilization(metric));
+    let (Some((had, has)), Some(growth)) = (levels, measure_growth(before, after)) else {
+        return false;
+    };
+    let ratio = f64::from(settled) / f64::from(before.tasks.max(1));
+    let expected_fall = had * (1.0 - 1.0 / ratio);
+    let is_trial = ratio >= MORE_TASKS && growth <= SAME_LOAD && had < LIMIT;
+    is_trial && had - has < expected_fall * RELIEF
+}
+
+/// Reports whether a utilization fell by itself, or the load grew: tasks may help again.
+fn has_ended(known: &Unresponsive, present: &LoadLevel) -> bool {
+    let had = known.after.utilization(known.metric).unwrap_or_default();
+    let has_fallen = present
+        .utilization(known.metric)
+        .is_some_and(|has| has < had * FALLEN);
+    let has_grown = measure_growth(&known.after, present).is_some_and(|growth| growth > OTHER_LOAD);
+    has_fallen || has_grown
+}
+
+/// The utilizations that added tasks did not lower, and the load of each minute beside them.
+pub struct Unresponsives<'a> {
+    known: &'a [Unresponsive],
+    /// Whether added tasks are still to be measured.
+    pub is_on_trial: bool,
+    requests: Option<Series>,
+    cpu: &'a Series,
+    history: &'a TaskHistory<'a>,
+}
+
+impl<'a> Unresponsives<'a> {
+    pub fn new(load: &'a Load, history: &'a TaskHistory<'a>, now: Timestamp) -> Self {
+        let scaling = &history.state.scaling;
+        let steps = scaling.scalings.iter();
+        let has_new_step = steps
+            .filter(|step| step.to > step.from)
+            .any(|step| now.duration_since(step.at) < TRIAL);
+        let tasks = history.service.desired_count.unsigned_abs();
+        let present = measure_level(load, tasks, now);
+        let growth = scaling.trial.zip(present);
+        let growth = growth.and_then(|(trial, present)| measure_growth(&trial, &present));
+        let requests = load.requests.as_ref();
+        Self {
+            known: &scaling.unresponsive,
+            is_on_trial: has_new_step && growth.is_some_and(|growth| growth <= SAME_LOAD),
+            requests: requests.map(|requests| fill_gaps(requests, &load.cpu)),
+            cpu: &load.cpu,
+            history,
+        }
+    }
+
+    /// Returns the tasks beyond which a utilization asks for no more in a minute. `None` without a limit.
+    pub fn limit_at(&self, metric: Utilization, target: u32, minute: Timestamp) -> Option<f64> {
+        let limits = [
+            self.limit_of_idle(metric, minute),
+            self.limit_by_trial(metric, minute),
+            self.limit_by_calm(metric, target, minute),
+        ];
+        limits.into_iter().flatten().reduce(f64::min)
+    }
+
+    /// Returns zero for the memory of tasks that nobody calls and that do nothing.
+    fn limit_of_idle(&self, metric: Utilization, minute: Timestamp) -> Option<f64> {
+        let requests = self.requests.as_ref()?.get(&minute)?;
+        let is_idle = *requests == 0.0 && *self.cpu.get(&minute)? < IDLE_CPU;
+        (is_idle && metric == Utilization::Memory).then_some(0.0)
+    }
+
+    /// Returns the tasks that there were when added ones turned out not to lower a utilization, in proportion to the load since.
+    fn limit_by_trial(&self, metric: Utilization, minute: Timestamp) -> Option<f64> {
+        let known = self.known.iter().find(|known| known.metric == metric)?;
+        let growth = self.growth_at(&known.after, minute).unwrap_or(1.0);
+        Some(f64::from(known.after.tasks) * growth)
+    }
+
+    /// Returns the tasks from before the surge, if a minute had no more load than they, and they were not beyond the target: what
+    /// more tasks use of memory each is no load.
+    fn limit_by_calm(&self, metric: Utilization, target: u32, minute: Timestamp) -> Option<f64> {
+        let calm = self.history.state.scaling.calm?;
+        let sufficed = calm.utilization(metric)? <= f64::from(target);
+        let is_known = metric == Utilization::Memory || self.requests.is_some();
+        let growth = self.growth_at(&calm, minute)?;
+        (sufficed && is_known && growth <= SAME_LOAD).then(|| f64::from(calm.tasks))
+    }
+
+    /// Returns how many times an earlier load there was in a minute; zero without any request.
+    fn growth_at(&self, before: &LoadLevel, minute: Timestamp) -> Option<f64> {
+        let requests = match &self.requests {
+            Some(requests) => Some(*requests.get(&minute)?),
+            None => None,
+        };
+        if requests == Some(0.0) {
+            return Some(0.0);
+        }
+        let tasks = self.history.tasks_at(minute);
+        let used = self.cpu.get(&minute)? * tasks;
+        let growth = Growth {
+            requests: before.requests.zip(requests),
+            used: (before.cpu? * f64::from(before.tasks), used),
+            cpu: used / tasks.max(1.0),
+        };
+        Some(growth.measure())
+    }
+}
