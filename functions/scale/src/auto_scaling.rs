@@ -115,7 +115,7 @@ fn suspension_flag(scalable: &ScalableTarget, cause: RaiseCause<'_>) -> Option<&
     }
 }
 
-/// Lowers the minimum to the peak need of the last 15 minutes, but not below its original value.
+/// Lowers the minimum to the peak need of the last 10 minutes, but not below its original value.
 fn lower_min_capacity(
     decision: &Decision<'_>,
     scalable: &ScalableTarget,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::fixtures::{NOW, given};
+use crate::fixtures::{NOW, flat, given};
 
 #[rstest]
 #[case::as_many_as_the_requests_need(2, 37.2, 10.0, Some(4))]
@@ -32,13 +32,13 @@ fn in_calmly(#[case] runs: u32, #[case] rps: f64, #[case] count: Option<u32>) {
 }
 
 #[test]
-fn what_the_last_quarter_of_an_hour_needed_is_kept() {
+fn what_the_last_ten_minutes_needed_is_kept() {
     assert_eq!(
-        given().runs(8).requests(15.0).requests_at(14, 79.0).count(),
+        given().runs(8).requests(15.0).requests_at(9, 79.0).count(),
         None
     );
     assert_eq!(
-        given().runs(8).requests(15.0).requests_at(14, 45.0).count(),
+        given().runs(8).requests(15.0).requests_at(9, 45.0).count(),
         Some(5)
     );
 }
@@ -60,9 +60,19 @@ fn a_minute_adds_at_most_as_much_again_or_four() {
 }
 
 #[test]
-fn a_single_minute_of_cpu_moves_nothing_and_a_single_minute_of_requests_does() {
+fn a_minute_of_cpu_counts_unless_tasks_may_have_started_in_it() {
+    let measured = || {
+        let mut given = given();
+        given.observed.load.tasks = flat(2.0);
+        given
+    };
+    assert_eq!(measured().cpu_at(1, 96.0).count(), Some(3));
+    let mut starting = measured();
+    let minute = NOW - SignedDuration::from_mins(1);
+    starting.observed.load.tasks.insert(minute, 3.0);
+    assert_eq!(starting.cpu_at(1, 96.0).count(), None);
     assert_eq!(given().cpu_at(1, 100.0).count(), None);
-    assert_eq!(given().cpu_at(1, 100.0).cpu_at(2, 100.0).count(), Some(3));
+    assert_eq!(given().cpu_at(1, 100.0).cpu_at(2, 100.0).count(), Some(4));
     assert_eq!(given().requests_at(1, 37.2).count(), Some(4));
     // The newest minute is not counted to its end; the one before says more.
     assert_eq!(
@@ -91,7 +101,7 @@ fn a_load_that_rises_is_met_where_it_will_be() {
         .requests_at(1, 30.0);
     assert_eq!(
         rising.titles(),
-        ["scaled out 2 → 4 tasks - 30.0 req/s, rising to 35.0, at 10 per task (max 8)"]
+        ["scaled out 2 → 4 tasks - 30.0 req/s, rising to 38.0, at 10 per task (max 8)"]
     );
     assert_eq!(
         rising.requests_at(2, 21.0).titles(),
@@ -185,10 +195,10 @@ fn requests_can_be_left_out() {
     assert_eq!(by_cpu.requests(5.0).cpu(95.0).count(), Some(5));
 }
 
-/// Two tasks at 100 % became four a minute and a half ago, and the four are at 100 % as well.
+/// Two tasks at 95 % became four two minutes ago, and the four are at 95 % as well.
 #[test]
 fn utilizations_are_compared_and_not_tasks() {
-    let given = given().runs(4).scaled(150, 2, 4).cpu(100.0);
+    let given = given().runs(4).scaled(150, 2, 4).cpu(95.0);
     assert_eq!(given.count(), Some(5), "{}", given.decided().reason);
 }
 

@@ -5,7 +5,7 @@ use lamplighter::model::Service;
 use lamplighter::policy::{ScalePolicy, ScheduleWindow};
 use lamplighter::state::TargetState;
 
-use crate::demand::{Demand, MissingData, Need, NeedSource, round_up_tasks};
+use crate::demand::{Demand, MissingData, Need, round_up_tasks};
 use crate::observed::HISTORY;
 
 /// Relative deviation of the need from the count that is ignored unless it is sustained. Equals the
@@ -15,6 +15,8 @@ const TOLERANCE: f64 = 0.1;
 /// Tasks that may be added within a minute even if doubling the count would add fewer.
 const MIN_STEP: u32 = 4;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+/// The least time between two changes, if the second one lowers the count. A little less than 3 minutes, for sweeps that run late.
+pub const SCALE_IN_PACE: SignedDuration = SignedDuration::from_secs(170);
 /// Messages a minute of one task below which each message in hand may occupy a task of its own.
 const SLOW_RATE: f64 = 1.0;
 /// How long a service runs on that someone started in a window with min=0.
@@ -128,14 +130,11 @@ impl Decision<'_> {
         started.is_some_and(|at| self.now.duration_since(at) < KEPT_FOR)
     }
 
-    /// Reports whether Lamplighter changed the desired count within the last minute.
+    /// Reports whether Lamplighter changed the desired count just now, so that it is not lowered yet.
     #[must_use]
-    pub fn was_scaled_within_a_minute(&self) -> bool {
-        self.state
-            .scaling
-            .scalings
-            .iter()
-            .any(|scaling| self.is_within_a_minute(scaling.at))
+    pub fn was_scaled_recently(&self) -> bool {
+        let mut scalings = self.state.scaling.scalings.iter();
+        scalings.any(|scaling| self.now.duration_since(scaling.at) < SCALE_IN_PACE)
     }
 
     /// Returns the task count that the load requires, with the need it is based on.
@@ -198,7 +197,7 @@ impl Decision<'_> {
             .max()
     }
 
-    /// Returns the count that would have carried the load of the last 15 minutes.
+    /// Returns the count that would have carried the load of the last 10 minutes.
     ///
     /// # Errors
     /// The reason for keeping the count, if that count isn't clearly lower.
@@ -239,14 +238,9 @@ impl Decision<'_> {
     /// Returns the overload of the running tasks while others are missing: they can't be placed, or don't start.
     fn find_overload(&self) -> Option<KeepReason> {
         let running = self.running_count();
-        match self.demand.now.as_ref()?.source {
-            NeedSource::Utilization {
-                percent, target, ..
-            } if percent > f64::from(target) && running < self.desired_count() => {
-                Some(KeepReason::MissingTasks { running, percent })
-            }
-            _ => None,
-        }
+        let percent = self.demand.overload?;
+        let is_missing = running < self.desired_count();
+        is_missing.then_some(KeepReason::MissingTasks { running, percent })
     }
 }
 

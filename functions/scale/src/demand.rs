@@ -1,9 +1,9 @@
-//! Number of tasks that the measured load needs: now, and at its peak within the last 15 minutes.
+//! Number of tasks that the measured load needs: now, and at its peak within the last 10 minutes.
 //!
 //! Every metric is first converted into tasks ([`Signal`]), so that requests, CPU and memory can be
 //! compared: the metric that needs the most tasks decides. Scaling out and scaling in look at
 //! different times on purpose. Too few tasks hurt at once, so scaling out follows the newest
-//! minute. Too many tasks only cost money, so scaling in waits until 15 minutes needed fewer, and
+//! minute. Too many tasks only cost money, so scaling in waits until 10 minutes needed fewer, and
 //! needs enough data: missing data is not zero load, unless other metrics of the service arrive.
 
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use lamplighter::state::{TargetState, Unresponsive, Utilization};
 use crate::history::TaskHistory;
 use crate::leak::measure_rise;
 use crate::metric::Metric;
-use crate::observed::{HISTORY, MIN_DATA_MINUTES, is_fresh};
+use crate::observed::{HISTORY, MIN_DATA_MINUTES, SCALE_IN_WINDOW, is_fresh};
 use crate::queue::{Performance, QueueWork};
 use crate::requests::{fill_gaps, is_idle, measure_share};
 use crate::signal::{Minute, Signal};
@@ -64,7 +64,7 @@ pub struct Demand {
     pub sustained: Option<Need>,
     /// The newest minute with a value of any metric.
     pub newest: Option<Timestamp>,
-    /// Largest need of the last 15 minutes, or the missing data if it can't be computed.
+    /// Largest need of the last 10 minutes, or the missing data if it can't be computed.
     pub peak: Result<f64, MissingData>,
     /// The facts about the queue that the service works through.
     pub queue: Option<QueueFacts>,
@@ -74,6 +74,8 @@ pub struct Demand {
     pub share: f64,
     /// The utilizations beyond their target that added tasks did not lower.
     pub unresponsive: Vec<Excess>,
+    /// The newest CPU utilization, in percent, if it is beyond its target.
+    pub overload: Option<f64>,
 }
 
 /// A utilization beyond its target that added tasks did not lower.
@@ -180,6 +182,7 @@ impl Demand {
             is_idle: is_idle(service, load, now),
             share,
             unresponsive: find_excess(scale, load, state),
+            overload: find_overload(scale, load, now),
             now: largest_need(&signals, 1, now),
             sustained: largest_need(&signals, SUSTAINED_MINUTES, now),
             newest: signals
@@ -201,15 +204,16 @@ fn build_signals(
 ) -> Vec<Signal> {
     let unresponsives = Unresponsives::new(load, history, now);
     let cpu = scale.follows_cpu().then(|| {
-        let signal = Signal::from_utilization(Metric::Cpu, &load.cpu, scale.cpu, history);
-        let signal = signal.with_headroom(scale.headroom);
-        signal.limit(|minute| unresponsives.limit_at(Utilization::Cpu, scale.cpu, minute))
+        Signal::from_utilization(Metric::Cpu, &load.cpu, scale.cpu, history)
+            .extrapolate(now)
+            .with_headroom(scale.headroom)
+            .limit(|minute| unresponsives.limit_at(Utilization::Cpu, minute))
     });
     let memory = scale.memory.map(|target| {
-        let signal = Signal::from_utilization(Metric::Memory, &load.memory, target, history);
-        let signal = signal.with_headroom(scale.headroom);
-        let signal =
-            signal.limit(|minute| unresponsives.limit_at(Utilization::Memory, target, minute));
+        // Headroom of what each idle task uses would need more headroom.
+        let signal = Signal::from_utilization(Metric::Memory, &load.memory, target, history)
+            .limit(|minute| unresponsives.limit_at(Utilization::Memory, minute))
+            .limit_peak(|minute| unresponsives.limit_by_calm(target, minute));
         // Whether tasks lower the memory at all shows before more of them are added.
         if unresponsives.is_on_trial {
             signal.hold(history.service.desired_count)
@@ -220,11 +224,17 @@ fn build_signals(
     let requests = load.requests.as_ref().zip(scale.rps);
     let requests = requests.map(|(series, rps)| {
         let own = fill_gaps(series, &load.cpu).into_iter();
-        let signal =
-            Signal::from_requests(&own.map(|(at, count)| (at, count * share)).collect(), rps);
+        let own = own.map(|(at, count)| (at, count * share)).collect();
+        let signal = Signal::from_requests(&own, rps, now);
         signal.with_headroom(scale.headroom)
     });
     [cpu, memory, requests].into_iter().flatten().collect()
+}
+
+fn find_overload(scale: &ScalePolicy, load: &Load, now: Timestamp) -> Option<f64> {
+    let (at, percent) = load.cpu.last_key_value()?;
+    let is_beyond = scale.follows_cpu() && *percent > f64::from(scale.cpu);
+    (is_beyond && is_fresh(*at, now)).then_some(*percent)
 }
 
 /// Returns the utilizations that the policy follows, that are beyond their target, and that added tasks did not lower.
@@ -310,20 +320,18 @@ fn peak_of_all(signals: &[Signal], now: Timestamp) -> Result<f64, MissingData> {
 }
 
 fn peak_tasks(signal: &Signal, now: Timestamp) -> Result<f64, MissingData> {
-    let recent: Vec<f64> = signal
-        .needed
-        .range(now - HISTORY..)
-        .map(|(_, tasks)| *tasks)
-        .collect();
+    let recent = signal.needed.range(now - HISTORY..).count();
     let has_fresh = signal
         .needed
         .last_key_value()
         .is_some_and(|(at, _)| is_fresh(*at, now));
-    if !has_fresh || recent.len() < MIN_DATA_MINUTES {
+    if !has_fresh || recent < MIN_DATA_MINUTES {
         return Err(MissingData {
             metric: signal.metric,
-            minutes: recent.len(),
+            minutes: recent,
         });
     }
-    Ok(recent.into_iter().fold(0.0, f64::max) * signal.headroom)
+    let peak = signal.needed.range(now - SCALE_IN_WINDOW..);
+    let peak = peak.map(|(_, tasks)| *tasks).fold(0.0, f64::max);
+    Ok(peak * signal.headroom)
 }

@@ -3,7 +3,7 @@
 use lamplighter::Plan;
 use lamplighter::plan::{Action, ScalingAction, SetDesiredCount};
 
-use crate::decision::Decision;
+use crate::decision::{self, Decision};
 use crate::demand::Need;
 use crate::messages;
 use crate::reasons;
@@ -72,10 +72,11 @@ fn scale_in(decision: &Decision<'_>) -> Plan {
         Ok(wanted) => wanted,
         Err(reason) => return Plan::nothing(reasons::describe_kept(&reason, desired, min)),
     };
-    if decision.was_scaled_within_a_minute() {
+    if decision.was_scaled_recently() {
         return Plan::nothing(format!(
-            "stays at {}: the count changed less than a minute ago",
-            reasons::describe_tasks(desired)
+            "stays at {}: the count changed less than {} minutes ago",
+            reasons::describe_tasks(desired),
+            decision::SCALE_IN_PACE.as_mins()
         ));
     }
     // Half of the last task is none.

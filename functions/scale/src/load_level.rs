@@ -10,12 +10,12 @@ use crate::history::{FREQUENT_VALUES, MINUTE};
 use crate::requests::fill_gaps;
 
 /// Minutes whose mean is a level.
-const LEVEL: SignedDuration = SignedDuration::from_mins(3);
+pub const LEVEL: SignedDuration = SignedDuration::from_mins(3);
 /// The delay of the newest value that still describes the present.
-const MAX_DELAY: SignedDuration = SignedDuration::from_mins(3);
+pub const MAX_DELAY: SignedDuration = SignedDuration::from_mins(3);
 /// The growth or fall of the load after which a comparison with the earlier one says nothing.
 pub const OTHER_LOAD: f64 = 1.25;
-/// Requests a minute that no comparison notices.
+/// Requests a minute below which they are too few to compare.
 const FEW_REQUESTS: f64 = 60.0;
 /// CPU utilization, in percent, below which tasks do nothing.
 pub const IDLE_CPU: f64 = 10.0;
@@ -43,11 +43,17 @@ pub fn measure_level(load: &Load, tasks: u32, at: Timestamp) -> Option<LoadLevel
         return None;
     }
     let mean = |series: &Series| calculate_mean(series, minutes.clone());
+    let highest = |series: &Series| {
+        let values = series.range(minutes.clone()).map(|(_, value)| *value);
+        values.reduce(f64::max)
+    };
     Some(LoadLevel {
         at,
         tasks,
         cpu: mean(&load.cpu),
         memory: mean(&load.memory),
+        highest_cpu: highest(&load.cpu),
+        highest_memory: highest(&load.memory),
         requests: requests.as_ref().and_then(mean),
     })
 }
@@ -73,7 +79,7 @@ fn calculate_mean(series: &Series, minutes: RangeInclusive<Timestamp>) -> Option
     (count > 0.0).then(|| sum / count)
 }
 
-/// Returns how many times the earlier load there is now.
+/// Returns how many times the earlier load there is now; `None` if that isn't known.
 pub fn measure_growth(before: &LoadLevel, after: &LoadLevel) -> Option<f64> {
     let used = |level: &LoadLevel| Some(level.cpu? * f64::from(level.tasks));
     let growth = Growth {
@@ -81,7 +87,7 @@ pub fn measure_growth(before: &LoadLevel, after: &LoadLevel) -> Option<f64> {
         used: (used(before)?, used(after)?),
         cpu: after.cpu?,
     };
-    Some(growth.measure())
+    growth.measure()
 }
 
 /// Two loads to compare: before and after.
@@ -96,17 +102,17 @@ pub struct Growth {
 
 impl Growth {
     /// Returns how many times the earlier load there is: by requests if they are counted, else by the CPU that all tasks use.
-    pub fn measure(&self) -> f64 {
+    /// `None` for requests that are so few that chance decides, and for idle tasks, each of which uses some CPU.
+    pub fn measure(&self) -> Option<f64> {
         if let Some((before, after)) = self.requests {
-            return (after + FEW_REQUESTS) / (before + FEW_REQUESTS);
+            return match (before, after) {
+                (0.0, 0.0) => Some(1.0),
+                (_, 0.0) => Some(0.0),
+                _ if before.min(after) < FEW_REQUESTS => None,
+                _ => Some(after / before),
+            };
         }
         let (before, after) = self.used;
-        let growth = after / before.max(1.0);
-        // Idle tasks use some CPU each, so that more of them use more.
-        if self.cpu < IDLE_CPU {
-            growth.min(1.0)
-        } else {
-            growth
-        }
+        (self.cpu >= IDLE_CPU && before > 0.0).then(|| after / before)
     }
 }

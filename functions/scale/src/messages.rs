@@ -41,7 +41,7 @@ pub fn count_changed(decision: &Decision<'_>, to: u32, reason: &str) -> Option<M
         ),
         None if to > from => Some(
             Message::info(format!("scaled out {from} → {to} tasks - {reason}"))
-                .action("Lamplighter re-evaluates every minute and scales in after 15 minutes of lower load.")
+                .action("Lamplighter re-evaluates every minute and scales in after 10 minutes of lower load.")
                 .why(describe_bounds(decision))
                 .next("Nothing to do."),
         ),
@@ -279,7 +279,7 @@ pub fn min_capacity_raised(scalable: &ScalableTarget, to: u32, reason: &str) -> 
         "raised minimum capacity {} → {to} tasks - {reason}",
         scalable.min
     ))
-    .action("Lamplighter lowers the minimum again after 15 minutes of lower load.")
+    .action("Lamplighter lowers the minimum again after 10 minutes of lower load.")
     .why("Application Auto Scaling sets the desired count of the service, so Lamplighter raises only the minimum.")
     .next("Nothing to do.")
 }

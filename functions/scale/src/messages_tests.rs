@@ -172,7 +172,7 @@ fn every_message() {
     messages.push(messages::min_capacity_restored(
         &scalable,
         2,
-        "the last 15 minutes needed at most 2 tasks, the minimum is 2",
+        "the last 10 minutes needed at most 2 tasks, the minimum is 2",
     ));
     insta::assert_snapshot!(render_all(&messages));
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Load, ScalableTarget, Service};
 use serde::Serialize;
 
-/// Period for which metrics are read. Scaling in never goes below the peak need of this period.
+/// Period for which metrics are read. Scaling in needs most of its minutes.
 pub const HISTORY: SignedDuration = SignedDuration::from_mins(15);
 
 /// Maximum age of a value that describes the present. CloudWatch lags by a minute or two.
@@ -12,6 +12,9 @@ const MAX_DATA_AGE: SignedDuration = SignedDuration::from_mins(5);
 /// Minutes with data, of the last 15, that scaling in requires. A few minutes may be missing
 /// without hiding a peak.
 pub const MIN_DATA_MINUTES: usize = 10;
+
+/// The time whose peak need is kept when scaling in.
+pub const SCALE_IN_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 /// Observed state that [`crate::decide`] decides on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -4,7 +4,7 @@ use lamplighter::model::pluralize;
 
 use crate::decision::{Decision, KeepReason};
 use crate::demand::{MissingData, Need, NeedSource, round_up_tasks};
-use crate::observed::HISTORY;
+use crate::observed::{HISTORY, SCALE_IN_WINDOW};
 
 /// Describes the need behind a count: `37.2 req/s at 10 per task (max 8)`. States how many tasks
 /// are needed if the count is another one.
@@ -120,7 +120,7 @@ pub fn describe_kept(reason: &KeepReason, count: u32, min: u32) -> String {
         }
         KeepReason::Peak(peak) => format!(
             "the last {} minutes needed up to {}, the minimum is {min}",
-            HISTORY.as_mins(),
+            SCALE_IN_WINDOW.as_mins(),
             round_up_tasks(*peak)
         ),
     };
@@ -147,7 +147,7 @@ pub fn describe_scale_in(decision: &Decision<'_>, wanted: u32) -> String {
         .map_or(wanted, |peak| round_up_tasks(*peak));
     format!(
         "the last {} minutes needed at most {}, the minimum is {}",
-        HISTORY.as_mins(),
+        SCALE_IN_WINDOW.as_mins(),
         describe_tasks(peak),
         decision.bounds.min
     )

@@ -12,6 +12,8 @@ use crate::observed::{HISTORY, MIN_DATA_MINUTES, is_fresh};
 const REQUEST_LAG: SignedDuration = SignedDuration::from_mins(2);
 /// Minutes with requests that are needed to know the share.
 const SHARE_MINUTES: usize = 5;
+/// Minutes of which the largest share counts at least.
+const NEWEST: usize = 3;
 /// The share of the targets from which all of them are taken for tasks of the service: some may be starting.
 const WHOLE: f64 = 0.8;
 
@@ -47,22 +49,28 @@ pub fn is_idle(service: &Service, load: &Load, now: Timestamp) -> bool {
 
 /// Returns the share of the requests of its target groups that the tasks of a service get; 1 unless other targets are registered
 /// there, as of a second service. The load balancer divides the requests by all targets, which tells their number. Of all minutes
-/// the median counts: tasks that start or stop are not registered in the same minute.
+/// the median counts, since tasks that start or stop are not registered in the same minute, or a larger share of the newest minutes.
 pub fn measure_share(load: &Load, history: &TaskHistory<'_>) -> f64 {
     let Some(requests) = &load.requests else {
         return 1.0;
     };
-    let mut shares: Vec<f64> = join(requests, &load.requests_per_target)
+    let shares: Vec<f64> = join(requests, &load.requests_per_target)
         .into_iter()
         .filter(|(_, (requests, per_target))| *requests > 0.0 && *per_target > 0.0)
-        .map(|(at, (requests, per_target))| per_target * history.tasks_at(at) / requests)
+        .filter_map(|(at, (requests, per_target))| {
+            Some(per_target * history.reported_at(at)? / requests)
+        })
         .collect();
     if shares.len() < SHARE_MINUTES || history.service.has_rollout_in_progress() {
         return 1.0;
     }
-    shares.sort_by(f64::total_cmp);
-    let median = shares.get(shares.len() / 2).copied().unwrap_or(1.0);
-    if median < WHOLE { median } else { 1.0 }
+    let newest = shares.iter().rev().take(NEWEST).copied();
+    let newest = newest.fold(0.0, f64::max);
+    let mut sorted = shares;
+    sorted.sort_by(f64::total_cmp);
+    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(1.0);
+    let share = median.max(newest);
+    if share < WHOLE { share } else { 1.0 }
 }
 
 fn join(one: &Series, other: &Series) -> BTreeMap<Timestamp, (f64, f64)> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Series;
 
 use crate::history::{MINUTE, TaskHistory};
@@ -11,8 +11,12 @@ use crate::queue::QueueWork;
 
 /// Consecutive minutes of rising load before the rise is extrapolated. Two minutes are often noise.
 const TREND_MINUTES: i32 = 3;
-/// Minutes from a measurement until the tasks started because of it serve traffic.
-const LEAD_MINUTES: f64 = 1.25;
+/// The time until a task that is asked for serves traffic.
+const START_UP: SignedDuration = SignedDuration::from_mins(1);
+/// The time beyond which a rise is not extrapolated: it seldom lasts.
+const MAX_LEAD: SignedDuration = SignedDuration::from_mins(4);
+/// CPU utilization in percent that is the limit.
+const CPU_LIMIT: f64 = 98.0;
 
 /// Measurement of one minute.
 #[derive(Debug, Clone, Copy)]
@@ -32,17 +36,17 @@ pub struct Signal {
     pub target: u32,
     /// Smoothed need by minute, used for scaling out.
     pub smoothed: BTreeMap<Timestamp, Minute>,
-    /// Need by minute, used for the peak of the last 15 minutes.
+    /// Need by minute, used for the peak of the last 10 minutes.
     pub needed: Series,
     /// The tasks that are kept for each one that is needed.
     pub headroom: f64,
 }
 
 impl Signal {
-    /// Converts a utilization into tasks: two tasks at 100 % need 2.5 tasks for a target of 80 %.
+    /// Converts a utilization into tasks: two tasks at 90 % need 2.25 tasks for a target of 80 %.
     ///
-    /// Uses the lower of two consecutive minutes, so that a spike of one minute is ignored. A task
-    /// that starts uses much CPU for some seconds, and would otherwise start the next one.
+    /// In a minute in which tasks may have started, the lower of two consecutive minutes is used: a task that starts uses much CPU
+    /// for some seconds, and would otherwise start the next one.
     pub fn from_utilization(
         metric: Metric,
         series: &Series,
@@ -53,7 +57,12 @@ impl Signal {
             .iter()
             .map(|(at, percent)| {
                 let running = history.tasks_at(*at);
-                (*at, lower_of_two(series, (*at, *percent), running, target))
+                let percent = if history.may_have_started(*at) {
+                    find_lower(series, *at, *percent)
+                } else {
+                    *percent
+                };
+                (*at, utilization_minute(metric, running, percent, target))
             })
             .collect();
         Self {
@@ -68,20 +77,30 @@ impl Signal {
         }
     }
 
+    /// Extrapolates a rise of three minutes to the time when tasks started now serve traffic.
+    pub fn extrapolate(mut self, now: Timestamp) -> Self {
+        let lead = measure_lead(&self.needed, now);
+        for (at, minute) in &mut self.smoothed {
+            minute.tasks += rise_per_minute(&self.needed, *at) * lead;
+        }
+        self
+    }
+
     /// Converts requests into tasks.
     ///
     /// Uses the higher of two consecutive minutes, because a load balancer's newest minute may be
     /// incomplete. If the load has risen for three minutes, the rise is extrapolated to the time
     /// when tasks started now serve traffic: otherwise they would be too few as soon as they run.
     /// Requests are not smoothed downwards like utilization, because a starting task causes none.
-    pub fn from_requests(series: &Series, per_task: u32) -> Self {
+    pub fn from_requests(series: &Series, per_task: u32, now: Timestamp) -> Self {
+        let lead = measure_lead(series, now);
         let needed: Series = series
             .iter()
             .map(|(at, requests)| (*at, requests / 60.0 / f64::from(per_task)))
             .collect();
         let smoothed = needed
             .iter()
-            .map(|(at, need)| (*at, request_minute(&needed, *at, *need, per_task)))
+            .map(|(at, need)| (*at, request_minute(&needed, (*at, *need), per_task, lead)))
             .collect();
         Self {
             metric: Metric::Requests,
@@ -112,10 +131,18 @@ impl Signal {
         self
     }
 
+    /// Limits the need of each minute for scaling in.
+    pub fn limit_peak(mut self, limit_at: impl Fn(Timestamp) -> Option<f64>) -> Self {
+        for (at, needed) in &mut self.needed {
+            *needed = needed.min(limit_at(*at).unwrap_or(f64::INFINITY));
+        }
+        self
+    }
+
     /// Asks for no more tasks than there are. How many the load needed stays known.
     pub fn hold(mut self, desired_count: i32) -> Self {
         for minute in self.smoothed.values_mut() {
-            minute.tasks = minute.tasks.min(f64::from(desired_count) / self.headroom);
+            minute.tasks = minute.tasks.min(f64::from(desired_count));
         }
         self
     }
@@ -143,34 +170,47 @@ impl Signal {
     }
 }
 
-fn utilization_minute(running: f64, percent: f64, target: u32) -> Minute {
+/// Converts the utilization of a minute. CPU at its limit hides how much load waits: twice the tasks show it.
+fn utilization_minute(metric: Metric, running: f64, percent: f64, target: u32) -> Minute {
+    let tasks = running * percent / f64::from(target);
+    let is_at_limit = metric == Metric::Cpu && percent >= CPU_LIMIT;
     Minute {
-        tasks: running * percent / f64::from(target),
+        tasks: if is_at_limit {
+            tasks.max(running * 2.0)
+        } else {
+            tasks
+        },
         running,
         value: percent,
     }
 }
 
-/// Returns the minute with the utilization of the minute before, if that was lower. Utilizations are compared and not tasks:
-/// the fewer tasks of the minute before a scale-out are no lower need.
-fn lower_of_two(
-    series: &Series,
-    (at, percent): (Timestamp, f64),
-    running: f64,
-    target: u32,
-) -> Minute {
+/// Returns the utilization of the minute before, if that was lower. Utilizations are compared and not tasks: the fewer tasks of
+/// the minute before a scale-out are no lower need.
+fn find_lower(series: &Series, at: Timestamp, percent: f64) -> f64 {
     let before = series.get(&(at - MINUTE)).copied();
-    let lower = before.map_or(percent, |before| before.min(percent));
-    utilization_minute(running, lower, target)
+    before.map_or(percent, |before| before.min(percent))
 }
 
-fn request_minute(needed: &Series, at: Timestamp, need: f64, per_task: u32) -> Minute {
+fn request_minute(
+    needed: &Series,
+    (at, need): (Timestamp, f64),
+    per_task: u32,
+    lead: f64,
+) -> Minute {
     let higher = minutes_before(needed, at, 1).map_or(need, |before| before.max(need));
     Minute {
-        tasks: higher + rise_per_minute(needed, at) * LEAD_MINUTES,
+        tasks: higher + rise_per_minute(needed, at) * lead,
         running: 0.0,
         value: higher * f64::from(per_task),
     }
+}
+
+/// Returns the minutes from the newest measurement until the tasks started because of it serve traffic.
+fn measure_lead(series: &Series, now: Timestamp) -> f64 {
+    let newest = series.last_key_value().map_or(now, |(at, _)| *at);
+    let lead = (now.duration_since(newest) + START_UP).min(MAX_LEAD);
+    lead.as_secs_f64() / 60.0
 }
 
 fn minutes_before(needed: &Series, at: Timestamp, minutes: i32) -> Option<f64> {

@@ -1,28 +1,31 @@
 //! Utilizations that more tasks don't lower: the memory that each task needs whatever it does, a leak, a busy loop.
 //!
-//! Adding tasks is a trial. The load before the first added task is kept ([`LoadLevel`]) and compared with the load some minutes
-//! after the last one. If there are clearly more tasks, as much load, and the utilization fell by less than a quarter of what the
-//! tasks should have brought, it says nothing about how many are needed.
+//! Adding tasks is a trial. The load before the first added task is kept ([`LoadLevel`]) and compared with the load once the tasks
+//! have run for some minutes. If there are clearly more tasks, as much load, and the utilization fell by less than a quarter of what
+//! the tasks should have brought, it says nothing about how many are needed. What may hide load is never judged: a utilization at
+//! its limit, requests that are few, idle tasks without counted requests.
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Load, Series, Service};
-use lamplighter::state::{LoadLevel, Scaling, TargetState, Unresponsive, Utilization};
+use lamplighter::state::{LoadLevel, ScalingState, TargetState, Unresponsive, Utilization};
 
-use crate::history::TaskHistory;
+use crate::history::{MINUTE, TaskHistory};
 use crate::load_level::{
-    Growth, IDLE_CPU, OTHER_LOAD, measure_growth, measure_level, measure_steady,
+    Growth, IDLE_CPU, LEVEL, MAX_DELAY, OTHER_LOAD, measure_growth, measure_level, measure_steady,
 };
 use crate::observed::Observed;
 use crate::requests::fill_gaps;
 
-/// The time in which added tasks start and are measured.
-pub const TRIAL: SignedDuration = SignedDuration::from_mins(5);
+/// The time in which added tasks start and warm up.
+const TRIAL: SignedDuration = SignedDuration::from_mins(5);
 /// The age of a step after which the load before it is no longer read.
 const MAX_STEP_AGE: SignedDuration = SignedDuration::from_mins(5);
 /// How many times the tasks from before the trial are clearly more.
 const MORE_TASKS: f64 = 1.25;
-/// The utilization, in percent, that is the limit: it says nothing of the load that waits.
-const LIMIT: f64 = 99.5;
+/// The CPU utilization of a minute, in percent, from which more load may wait than it shows.
+const CPU_LIMIT: f64 = 90.0;
+/// The same of memory.
+const MEMORY_LIMIT: f64 = 99.5;
 /// The growth of the load that is none.
 const SAME_LOAD: f64 = 1.1;
 /// The share of the expected fall of a utilization that shows that tasks help.
@@ -40,7 +43,6 @@ pub fn learn(state: &mut TargetState, observed: &Observed, now: Timestamp) {
     if service.has_rollout_in_progress() || service.desired_count <= 0 {
         return;
     }
-    let newest_step = scaling.scalings.last().filter(|step| step.to > step.from);
     let tasks = service.desired_count.unsigned_abs();
     let present = measure_level(&observed.load, tasks, now);
     if let Some(present) = present {
@@ -53,23 +55,19 @@ pub fn learn(state: &mut TargetState, observed: &Observed, now: Timestamp) {
             .unresponsive
             .retain(|known| !has_ended(known, &present));
     }
-    if scaling.surge.is_none() {
-        (scaling.calm, scaling.trial) = (None, None);
-    }
-    let fresh_step = newest_step.filter(|step| now.duration_since(step.at) < MAX_STEP_AGE);
-    if let (None, Some(step)) = (scaling.trial, fresh_step) {
-        scaling.trial = measure_steady(&observed.load, step.from, step.at);
-        // A load that rises is steady before it does.
-        let earlier = || measure_steady(&observed.load, step.from, step.at - TRIAL);
-        scaling.calm = scaling.calm.or(scaling.trial).or_else(earlier);
-    }
+    begin_trial(scaling, observed, now);
     let (Some(before), Some(after)) = (scaling.trial, present) else {
         return;
     };
-    let settled = count_settled(&scaling.scalings, service, now);
-    for metric in [Utilization::Cpu, Utilization::Memory] {
+    let settled = count_settled(scaling, service, &observed.load);
+    if f64::from(settled) < f64::from(before.tasks) * MORE_TASKS {
+        return;
+    }
+    let metrics = [Utilization::Cpu, Utilization::Memory];
+    let judged = metrics.map(|metric| (metric, judge(metric, &before, &after, settled)));
+    for (metric, effect) in judged {
         let is_known = scaling.unresponsive.iter().any(|u| u.metric == metric);
-        if !is_known && is_unresponsive(metric, &before, &after, settled) {
+        if !is_known && effect == Some(Effect::None) {
             scaling.unresponsive.push(Unresponsive {
                 metric,
                 before,
@@ -77,26 +75,44 @@ pub fn learn(state: &mut TargetState, observed: &Observed, now: Timestamp) {
             });
         }
     }
-    // What the limit hid before is measured from here on.
-    if is_hidden(&before) && !is_hidden(&after) {
-        scaling.trial = Some(after);
+    // Each trial is judged once: what is beyond its target later has another cause.
+    let has_helped = |(_, effect): &(Utilization, Option<Effect>)| *effect == Some(Effect::Relief);
+    if judged.iter().any(has_helped) {
+        scaling.trial = None;
     }
 }
 
-/// Returns the tasks that run for long enough to be measured.
-fn count_settled(scalings: &[Scaling], service: &Service, now: Timestamp) -> u32 {
-    let mut recent = scalings
-        .iter()
-        .filter(|step| now.duration_since(step.at) < TRIAL);
-    let desired = service.desired_count.unsigned_abs();
-    let before = recent.next().map_or(desired, |step| step.from.min(desired));
-    before.min(service.running_count.unsigned_abs())
+/// Keeps the load before the newest tasks were added, as long as it can be read.
+fn begin_trial(scaling: &mut ScalingState, observed: &Observed, now: Timestamp) {
+    if scaling.surge.is_none() {
+        (scaling.calm, scaling.trial) = (None, None);
+    }
+    let newest = scaling.scalings.last();
+    let step =
+        newest.filter(|step| step.to > step.from && now.duration_since(step.at) < MAX_STEP_AGE);
+    if let (None, Some(step)) = (scaling.trial, step) {
+        scaling.trial = measure_steady(&observed.load, step.from, step.at);
+        scaling.calm = scaling.calm.or(scaling.trial);
+    }
 }
 
-/// Reports whether a utilization is at its limit, so that more load may wait than it shows.
-fn is_hidden(level: &LoadLevel) -> bool {
-    let utilizations = [level.cpu, level.memory].into_iter().flatten();
-    utilizations.fold(0.0, f64::max) >= LIMIT
+/// Returns the tasks that ran long enough before the minutes that are measured, and in all of them.
+fn count_settled(scaling: &ScalingState, service: &Service, load: &Load) -> u32 {
+    let Some((newest, _)) = load.cpu.last_key_value() else {
+        return 0;
+    };
+    let first = *newest - LEVEL + MINUTE;
+    let mut recent = scaling.scalings.iter();
+    let recent = recent.find(|step| first.duration_since(step.at) < TRIAL);
+    let desired = service.desired_count.unsigned_abs();
+    let before = recent.map_or(desired, |step| step.from.min(desired));
+    let reported = load.tasks.range(first..).map(|(_, values)| *values);
+    let least = reported.fold(f64::INFINITY, f64::min);
+    if least < f64::from(before) {
+        // Some don't run yet.
+        return 0;
+    }
+    before.min(service.running_count.unsigned_abs())
 }
 
 /// Forgets what was learned of an older revision.
@@ -110,25 +126,37 @@ fn forget_before(
     unresponsive.retain(|known| !is_older(&known.after));
 }
 
-/// Reports whether tasks that have settled did not lower a utilization.
-fn is_unresponsive(
+/// The effect of added tasks on a utilization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Relief,
+    None,
+}
+
+/// Judges what tasks that have settled did to a utilization; `None` if the load is another one, or is hidden.
+fn judge(
     metric: Utilization,
     before: &LoadLevel,
     after: &LoadLevel,
     settled: u32,
-) -> bool {
+) -> Option<Effect> {
     // CPU says nothing about itself.
     if metric == Utilization::Cpu && (before.requests.is_none() || after.requests.is_none()) {
-        return false;
+        return None;
     }
-    let levels = before.utilization(metric).zip(after.utilization(metric));
-    let (Some((had, has)), Some(growth)) = (levels, measure_growth(before, after)) else {
-        return false;
-    };
+    let (had, has) = (before.utilization(metric)?, after.utilization(metric)?);
     let ratio = f64::from(settled) / f64::from(before.tasks.max(1));
     let expected_fall = had * (1.0 - 1.0 / ratio);
-    let is_trial = ratio >= MORE_TASKS && growth <= SAME_LOAD && had < LIMIT;
-    is_trial && had - has < expected_fall * RELIEF
+    if had - has >= expected_fall * RELIEF {
+        return Some(Effect::Relief);
+    }
+    let limit = match metric {
+        Utilization::Cpu => CPU_LIMIT,
+        Utilization::Memory => MEMORY_LIMIT,
+    };
+    let highest = before.highest(metric)?.max(after.highest(metric)?);
+    let is_same = measure_growth(before, after)? <= SAME_LOAD;
+    (is_same && highest < limit).then_some(Effect::None)
 }
 
 /// Reports whether a utilization fell by itself, or the load grew: tasks may help again.
@@ -157,7 +185,7 @@ impl<'a> Unresponsives<'a> {
         let steps = scaling.scalings.iter();
         let has_new_step = steps
             .filter(|step| step.to > step.from)
-            .any(|step| now.duration_since(step.at) < TRIAL);
+            .any(|step| now.duration_since(step.at) < TRIAL * 2);
         let tasks = history.service.desired_count.unsigned_abs();
         let present = measure_level(load, tasks, now);
         let growth = scaling.trial.zip(present);
@@ -173,19 +201,17 @@ impl<'a> Unresponsives<'a> {
     }
 
     /// Returns the tasks beyond which a utilization asks for no more in a minute. `None` without a limit.
-    pub fn limit_at(&self, metric: Utilization, target: u32, minute: Timestamp) -> Option<f64> {
+    pub fn limit_at(&self, metric: Utilization, minute: Timestamp) -> Option<f64> {
         let limits = [
             self.limit_of_idle(metric, minute),
             self.limit_by_trial(metric, minute),
-            self.limit_by_calm(metric, target, minute),
         ];
         limits.into_iter().flatten().reduce(f64::min)
     }
 
     /// Returns zero for the memory of tasks that nobody calls and that do nothing.
     fn limit_of_idle(&self, metric: Utilization, minute: Timestamp) -> Option<f64> {
-        let requests = self.requests.as_ref()?.get(&minute)?;
-        let is_idle = *requests == 0.0 && *self.cpu.get(&minute)? < IDLE_CPU;
+        let is_idle = self.requests_at(minute)? == 0.0 && *self.cpu.get(&minute)? < IDLE_CPU;
         (is_idle && metric == Utilization::Memory).then_some(0.0)
     }
 
@@ -196,20 +222,19 @@ impl<'a> Unresponsives<'a> {
         Some(f64::from(known.after.tasks) * growth)
     }
 
-    /// Returns the tasks from before the surge, if a minute had no more load than they, and they were not beyond the target: what
-    /// more tasks use of memory each is no load.
-    fn limit_by_calm(&self, metric: Utilization, target: u32, minute: Timestamp) -> Option<f64> {
+    /// Returns the tasks from before the surge, if a minute had no more load than they, and their memory was not beyond the target:
+    /// what more tasks use each is no load. It keeps no tasks, and stops none from being added.
+    pub fn limit_by_calm(&self, target: u32, minute: Timestamp) -> Option<f64> {
         let calm = self.history.state.scaling.calm?;
-        let sufficed = calm.utilization(metric)? <= f64::from(target);
-        let is_known = metric == Utilization::Memory || self.requests.is_some();
+        let sufficed = calm.highest_memory? <= f64::from(target);
         let growth = self.growth_at(&calm, minute)?;
-        (sufficed && is_known && growth <= SAME_LOAD).then(|| f64::from(calm.tasks))
+        (sufficed && growth <= SAME_LOAD).then(|| f64::from(calm.tasks))
     }
 
     /// Returns how many times an earlier load there was in a minute; zero without any request.
     fn growth_at(&self, before: &LoadLevel, minute: Timestamp) -> Option<f64> {
         let requests = match &self.requests {
-            Some(requests) => Some(*requests.get(&minute)?),
+            Some(_) => Some(self.requests_at(minute)?),
             None => None,
         };
         if requests == Some(0.0) {
@@ -222,6 +247,12 @@ impl<'a> Unresponsives<'a> {
             used: (before.cpu? * f64::from(before.tasks), used),
             cpu: used / tasks.max(1.0),
         };
-        Some(growth.measure())
+        growth.measure()
+    }
+
+    /// Returns the requests of a minute. Those of the newest minutes may arrive later than CPU: then those before count.
+    fn requests_at(&self, minute: Timestamp) -> Option<f64> {
+        let requests = self.requests.as_ref()?.range(minute - MAX_DELAY..=minute);
+        requests.last().map(|(_, requests)| *requests)
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::{env, fs};
 
-use e2e::testkit::curves::{Hpa, Ours, TargetTracking, chart, curves, follow};
+use e2e::testkit::curves::{Conditions, Measure, Ours, chart, curves, follow};
 use e2e::testkit::dashboard::{picture, problems};
 use e2e::testkit::setup::root;
 use e2e::testkit::world::World;
@@ -137,12 +137,13 @@ fn what_cloudwatch_refuses_is_found() {
 fn the_pictures_show_what_the_code_makes() {
     is_drawn("dashboard.svg", &picture(&dashboard(2)));
     let day = curves().into_iter().next().expect("a curve");
-    let followed = [
-        follow(&day, Ours::default()),
-        follow(&day, TargetTracking::default()),
-        follow(&day, Hpa::default()),
-    ];
-    is_drawn("scaling.svg", &chart::svg(&day, &followed));
+    let conditions = Conditions {
+        measure: Measure::Requests,
+        delay: 1,
+        start: 1,
+    };
+    let followed = follow(&day, conditions, &mut Ours::new(Measure::Requests, 10));
+    is_drawn("scaling.svg", &chart::draw_tasks(&day, &followed).unwrap());
 }
 
 fn is_drawn(name: &str, drawn: &str) {

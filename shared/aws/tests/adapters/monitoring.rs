@@ -90,8 +90,10 @@ async fn requests_are_summed_over_groups_and_pages_without_the_current_minute() 
                     .unwrap()
             };
             r.next_token().is_none()
-                && r.metric_data_queries().len() == 5
+                && r.metric_data_queries().len() == 7
                 && named(0).metric_name() == Some("CPUUtilization")
+                && named(4).metric_name() == Some("RequestCountPerTarget")
+                && named(6).metric_name() == Some("RequestCountPerTarget")
                 && named(3).dimensions()[0].value() == Some("targetgroup/blue/0123456789abcdef")
         })
         .then_output(|| {
@@ -104,6 +106,8 @@ async fn requests_are_summed_over_groups_and_pages_without_the_current_minute() 
                     ],
                 ))
                 .metric_data_results(result("q3", &[("2026-11-21T02:59:00Z", 600.0)]))
+                .metric_data_results(result("q4", &[("2026-11-21T02:59:00Z", 300.0)]))
+                .metric_data_results(result("q6", &[("2026-11-21T02:59:00Z", 30.0)]))
                 .next_token("more")
                 .build()
         });
@@ -112,7 +116,7 @@ async fn requests_are_summed_over_groups_and_pages_without_the_current_minute() 
         .then_output(|| {
             GetMetricDataOutput::builder()
                 .metric_data_results(result(
-                    "q4",
+                    "q5",
                     &[
                         ("2026-11-21T02:59:00Z", 60.0),
                         ("2026-11-21T02:58:00Z", 30.0),
@@ -140,6 +144,8 @@ async fn requests_are_summed_over_groups_and_pages_without_the_current_minute() 
         (minute("2026-11-21T02:59:00Z"), 660.0),
     ];
     assert_eq!(load.requests, Some(requests.into()));
+    let per_target = [(minute("2026-11-21T02:59:00Z"), 330.0)];
+    assert_eq!(load.requests_per_target, per_target.into());
 }
 
 #[tokio::test]

@@ -48,6 +48,10 @@ pub struct LoadLevel {
     pub cpu: Option<f64>,
     /// In percent.
     pub memory: Option<f64>,
+    /// The highest utilization of one of the minutes, in percent.
+    pub highest_cpu: Option<f64>,
+    /// In percent.
+    pub highest_memory: Option<f64>,
     /// Requests per minute; `None` if nothing counts them.
     pub requests: Option<f64>,
 }
@@ -69,6 +73,15 @@ impl LoadLevel {
         match metric {
             Utilization::Cpu => self.cpu,
             Utilization::Memory => self.memory,
+        }
+    }
+
+    /// Returns the highest utilization of one of the minutes, in percent.
+    #[must_use]
+    pub fn highest(&self, metric: Utilization) -> Option<f64> {
+        match metric {
+            Utilization::Cpu => self.highest_cpu,
+            Utilization::Memory => self.highest_memory,
         }
     }
 }

@@ -1,24 +1,33 @@
-//! Charts of tasks against load: for a terminal, and as SVG.
+//! Charts: tasks against load for a terminal and as SVG, and minutes under against cost.
 
+use std::error::Error;
 use std::fmt::Write;
 
-use super::{Curve, Followed, RPS, needed};
+use plotters::prelude::*;
+
+use super::{Comparison, Curve, Followed, Frontier, RPS, needed};
 
 const COLUMNS: usize = 96;
 const ROWS: u32 = 12;
-const COLOURS: [&str; 3] = ["#d62728", "#1f77b4", "#2ca02c"];
+const SIZE: (u32, u32) = (960, 420);
+const LOAD: RGBColor = RGBColor(190, 190, 190);
+const OURS: RGBColor = RGBColor(214, 39, 40);
+const OTHERS: [RGBColor; 5] = [
+    RGBColor(31, 119, 180),
+    RGBColor(148, 103, 189),
+    RGBColor(140, 86, 75),
+    RGBColor(44, 160, 44),
+    RGBColor(255, 127, 14),
+];
 
-/// One scaler against the load, for a terminal: `█` is a task that was needed and there, `░` one that was
+type Drawn = Result<String, Box<dyn Error>>;
+
+/// One follower against the load, for a terminal: `█` is a task that was needed and there, `░` one that was
 /// there and not needed, `!` one that was needed and not there. Each column is the worst of its minutes.
 pub fn terminal(curve: &Curve, followed: &Followed) -> String {
     let per_column = curve.rps.len().div_ceil(COLUMNS);
-    let highest = curve
-        .rps
-        .iter()
-        .map(|rps| needed(*rps))
-        .chain(followed.tasks.iter().copied())
-        .max()
-        .unwrap_or(1);
+    let needs = curve.rps.iter().map(|rps| needed(*rps));
+    let highest = needs.chain(followed.tasks.iter().copied()).max();
     let columns: Vec<(u32, u32)> = curve
         .rps
         .chunks(per_column)
@@ -35,7 +44,7 @@ pub fn terminal(curve: &Curve, followed: &Followed) -> String {
         .collect();
     let mut text = String::new();
     for row in (1..=ROWS).rev() {
-        let level = (highest * row).div_ceil(ROWS);
+        let level = (highest.unwrap_or(1) * row).div_ceil(ROWS);
         let cell = |(needed, tasks): &(u32, u32)| match (level <= *needed, level <= *tasks) {
             (true, true) => '█',
             (false, true) => '░',
@@ -54,71 +63,142 @@ pub fn terminal(curve: &Curve, followed: &Followed) -> String {
     text
 }
 
-/// All scalers against the load.
-pub fn svg(curve: &Curve, all: &[Followed]) -> String {
-    const WIDTH: f64 = 960.0;
-    const HEIGHT: f64 = 240.0;
-    let minutes = curve.rps.len().max(1) as f64;
-    let highest = all
+/// Draws the tasks of Lamplighter over the load, in tasks.
+///
+/// # Errors
+/// The chart can't be drawn.
+pub fn draw_tasks(curve: &Curve, followed: &Followed) -> Drawn {
+    let minutes = curve.rps.len() as f64;
+    let needs: Vec<f64> = curve.rps.iter().map(|rps| rps / RPS).collect();
+    let tasks: Vec<f64> = followed
+        .tasks
         .iter()
-        .flat_map(|f| &f.tasks)
-        .copied()
-        .max()
-        .unwrap_or(1)
-        .max(1);
-    let most = curve
-        .rps
-        .iter()
-        .fold(f64::from(highest), |most, rps| most.max(rps / RPS));
-    let point = |n: usize, tasks: f64| {
-        format!(
-            "{:.1},{:.1}",
-            n as f64 / minutes * WIDTH,
-            HEIGHT - tasks / most * HEIGHT
-        )
-    };
-    // Corners alone: where the count changes, and at both ends.
-    let steps = |tasks: &[u32]| {
-        let mut corners = Vec::new();
-        let mut begin = 0;
-        for run in tasks.chunk_by(|one, next| one == next) {
-            let level = run.first().map_or(0.0, |tasks| f64::from(*tasks));
-            corners.extend([point(begin, level), point(begin + run.len(), level)]);
-            begin += run.len();
-        }
-        corners.join(" ")
-    };
-    let load: Vec<String> = curve
-        .rps
-        .iter()
-        .enumerate()
-        .map(|(n, rps)| point(n, rps / RPS))
+        .map(|tasks| f64::from(*tasks))
         .collect();
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-40 -24 1010 330\" font-family=\"sans-serif\" font-size=\"12\">\n\
-         <text x=\"0\" y=\"-8\">{}: {}</text>\n\
-         <polygon points=\"0,{HEIGHT} {} {WIDTH},{HEIGHT}\" fill=\"#cccccc\"/>\n",
-        curve.name,
-        curve.about,
-        load.join(" ")
-    );
-    for ((followed, colour), n) in all.iter().zip(COLOURS).zip(0..) {
-        let y = 262 + n * 18;
-        let _ = writeln!(
-            svg,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"/>\n\
-             <text x=\"0\" y=\"{y}\" fill=\"{colour}\">{}: {} minutes under, {} over, {:.1} task-hours, {} changes</text>",
-            steps(&followed.tasks),
-            followed.scaler,
-            followed.under,
-            followed.over,
-            followed.task_hours,
-            followed.changes
-        );
+    let most = needs.iter().chain(&tasks).copied().fold(1.0, f64::max);
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        area.fill(&WHITE)?;
+        let mut chart = ChartBuilder::on(&area)
+            .caption(&curve.name, ("sans-serif", 18))
+            .margin(12)
+            .x_label_area_size(40)
+            .y_label_area_size(52)
+            .build_cartesian_2d(0.0..minutes / 60.0, 0.0..most * 1.05)?;
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE)
+            .x_desc("hours")
+            .y_desc("tasks")
+            .draw()?;
+        chart
+            .draw_series(AreaSeries::new(by_the_hour(&needs), 0.0, LOAD.mix(0.6)))?
+            .label("load")
+            .legend(|(x, y)| Rectangle::new([(x, y - 5), (x + 18, y + 5)], LOAD.filled()));
+        chart
+            .draw_series(LineSeries::new(draw_steps(&tasks), OURS.stroke_width(2)))?
+            .label("Lamplighter")
+            .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], OURS.stroke_width(2)));
+        draw_legend(&mut chart)?;
+        area.present()?;
     }
-    let _ = write!(
-        svg,
-        "<text x=\"-36\" y=\"10\">{most:.0}</text><text x=\"-36\" y=\"240\">0 tasks</text>\n</svg>\n"
-    );
-    svg
+    Ok(svg)
+}
+
+/// A value of a follower that is drawn against its cost.
+#[derive(Clone, Copy)]
+pub struct Axis {
+    pub name: &'static str,
+    pub of: fn(&Followed) -> f64,
+}
+
+/// Draws a value of each follower against its task-hours, over its targets; lower and further left is better.
+///
+/// # Errors
+/// The chart can't be drawn.
+pub fn draw_frontiers(
+    curve: &Curve,
+    ours: &[Followed],
+    comparison: &Comparison,
+    axis: Axis,
+) -> Drawn {
+    let point = |followed: &Followed| (followed.task_hours, (axis.of)(followed));
+    let own: Vec<(f64, f64)> = ours.iter().map(point).collect();
+    let hours =
+        |pick: fn(f64, f64) -> f64, first: f64| own.iter().map(|(x, _)| *x).fold(first, pick);
+    let (least, most) = (hours(f64::min, f64::INFINITY), hours(f64::max, 0.0));
+    let highest = own.iter().map(|(_, y)| *y).fold(1.0, f64::max);
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        area.fill(&WHITE)?;
+        let mut chart = ChartBuilder::on(&area)
+            .caption(&curve.name, ("sans-serif", 18))
+            .margin(12)
+            .x_label_area_size(40)
+            .y_label_area_size(72)
+            .build_cartesian_2d(least * 0.97..most * 1.03, 0.0..highest * 1.6)?;
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE)
+            .x_desc("task-hours")
+            .y_desc(axis.name)
+            .draw()?;
+        for (frontier, colour) in comparison.frontiers.iter().zip(OTHERS) {
+            let points = frontier.points.iter().map(point);
+            chart
+                .draw_series(LineSeries::new(points, colour.stroke_width(1)))?
+                .label(name_of(frontier))
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour));
+        }
+        chart
+            .draw_series(LineSeries::new(own, OURS.stroke_width(3)))?
+            .label("Lamplighter")
+            .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], OURS.stroke_width(3)));
+        draw_legend(&mut chart)?;
+        area.present()?;
+    }
+    Ok(svg)
+}
+
+fn name_of(frontier: &Frontier) -> &'static str {
+    frontier.baseline.name()
+}
+
+fn draw_legend<'a, DB: DrawingBackend + 'a>(
+    chart: &mut ChartContext<
+        'a,
+        DB,
+        Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
+    >,
+) -> Result<(), Box<dyn Error>>
+where
+    DB::ErrorType: 'static,
+{
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .background_style(WHITE.mix(0.85))
+        .border_style(LOAD)
+        .draw()?;
+    Ok(())
+}
+
+fn by_the_hour(values: &[f64]) -> impl Iterator<Item = (f64, f64)> {
+    let values = values.iter().enumerate();
+    values.map(|(minute, value)| (minute as f64 / 60.0, *value))
+}
+
+/// Returns the corners of steps: where the value changes, and at both ends.
+fn draw_steps(values: &[f64]) -> Vec<(f64, f64)> {
+    let mut corners = Vec::new();
+    let mut begin = 0;
+    for run in values.chunk_by(|one, next| one.total_cmp(next).is_eq()) {
+        let level = run.first().copied().unwrap_or_default();
+        let end = begin + run.len();
+        corners.extend([(begin as f64 / 60.0, level), (end as f64 / 60.0, level)]);
+        begin = end;
+    }
+    corners
 }

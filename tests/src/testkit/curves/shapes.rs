@@ -3,8 +3,8 @@
 /// A curve and where its shape comes from.
 #[derive(Debug, Clone)]
 pub struct Curve {
-    pub name: &'static str,
-    pub about: &'static str,
+    pub name: String,
+    pub about: String,
     pub rps: Vec<f64>,
 }
 
@@ -38,36 +38,36 @@ pub fn curves() -> Vec<Curve> {
         |value: fn(usize) -> f64, minutes: usize| (0..minutes).map(value).collect::<Vec<f64>>();
     vec![
         Curve {
-            name: "day with a burst",
-            about: "NASA's web server by the hour (1995), noise of 8 %, and a made-up burst from 05:00 to 05:40",
+            name: "day with a burst".to_owned(),
+            about: "NASA's web server by the hour (1995), noise of 8 %, and a made-up burst from 05:00 to 05:40".to_owned(),
             rps: noisy(day.iter().enumerate().map(|(n, rps)| burst(n, *rps)), 0.08),
         },
         Curve {
-            name: "load balancer",
-            about: "an ELB by the hour (2014, NAB), noise of 8 %",
+            name: "load balancer".to_owned(),
+            about: "an ELB by the hour (2014, NAB), noise of 8 %".to_owned(),
             rps: noisy(by_the_hour(&ELB, 200.0).into_iter(), 0.08),
         },
         Curve {
-            name: "spike",
-            about: "5 requests a second, 150 for ten minutes, 5 again",
+            name: "spike".to_owned(),
+            about: "5 requests a second, 150 for ten minutes, 5 again".to_owned(),
             rps: plain(|n| if (30..40).contains(&n) { 150.0 } else { 5.0 }, 120),
         },
         Curve {
-            name: "ramp",
-            about: "from 10 to 300 within an hour and back",
+            name: "ramp".to_owned(),
+            about: "from 10 to 300 within an hour and back".to_owned(),
             rps: plain(
                 |n| 10.0 + 290.0 * (1.0 - (n.abs_diff(60) as f64 / 60.0).min(1.0)),
                 180,
             ),
         },
         Curve {
-            name: "flapping",
-            about: "between 17 and 24 every four minutes, around what two tasks serve",
+            name: "flapping".to_owned(),
+            about: "between 17 and 24 every four minutes, around what two tasks serve".to_owned(),
             rps: plain(|n| if n / 4 % 2 == 0 { 17.0 } else { 24.0 }, 120),
         },
         Curve {
-            name: "step",
-            about: "from 15 to 85, and it stays",
+            name: "step".to_owned(),
+            about: "from 15 to 85, and it stays".to_owned(),
             rps: plain(|n| if n < 30 { 15.0 } else { 85.0 }, 120),
         },
     ]

@@ -174,10 +174,12 @@ impl State {
         let running = f64::from(self.services[arn].running_count.max(1));
         let per_target = rps / self.targets_beside(arn).max(1.0);
         let load = self.loads.entry(arn.clone()).or_default();
-        load.requests
-            .get_or_insert_default()
-            .insert(minute, rps * 60.0);
-        load.requests_per_target.insert(minute, per_target * 60.0);
+        let requests = load.requests.get_or_insert_default();
+        // A load balancer reports no minute without requests.
+        if rps > 0.0 {
+            requests.insert(minute, rps * 60.0);
+            load.requests_per_target.insert(minute, per_target * 60.0);
+        }
         let utilization = |idle: f64, cost: f64| (idle + per_target * cost).min(100.0);
         load.cpu
             .insert(minute, utilization(task.idle_cpu, task.cpu_per_rps));
@@ -263,8 +265,8 @@ impl State {
         self.alarms.insert(alarm.name.clone(), has);
     }
 
-    /// Moves every alarm to the state that its last minutes ask for.
-    fn evaluate(&mut self, newest: Timestamp) -> Vec<Value> {
+    /// Moves every alarm to the state that its last minutes ask for, up to the newest one. Returns the events of those that changed.
+    pub fn evaluate(&mut self, newest: Timestamp) -> Vec<Value> {
         let mut events = Vec::new();
         let mut alarms = std::mem::take(&mut self.alarms);
         for has in alarms.values_mut() {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::testkit::curves::{Ours, curves, follow};
+use e2e::testkit::curves::{Conditions, Measure, Ours, curves, follow};
 use e2e::testkit::setup::root;
 use e2e::testkit::stack::Stack;
 use e2e::testkit::traffic::{Traffic, behind_balancer, carry, set_count};
@@ -98,15 +98,20 @@ pub fn costs() -> Result<(), String> {
     let day = curves().into_iter().next().ok_or("there is no curve")?;
     #[expect(clippy::cast_precision_loss, reason = "a day has 1,440 minutes")]
     let runs = day.rps.len() as f64;
-    let calm = Ours::default();
+    let calm = Ours::new(Measure::Requests, 10);
     calm.world
         .sweep(&Scale)
         .ok_or("killed")?
         .map_err(|e| e.to_string())?;
     let of_stack = spent(&calm.world) * runs + runs * price::INVOCATION;
-    let busy = Ours::default();
-    let world = busy.world.clone();
-    let followed = follow(&day, busy);
+    let mut busy = Ours::new(Measure::Requests, 10);
+    let conditions = Conditions {
+        measure: Measure::Requests,
+        delay: 1,
+        start: 1,
+    };
+    let followed = follow(&day, conditions, &mut busy);
+    let world = busy.world;
     let of_load = (spent(&world) + runs * price::INVOCATION - of_stack).max(0.0);
     let alarms = ALARMS * price::ALARM;
     println!(
@@ -137,8 +142,8 @@ fn spent(world: &World) -> f64 {
             .and_then(|n| n.parse::<f64>().ok())
             .unwrap_or(1.0);
         let price = match name {
-            // Requests, CPU, memory and tasks.
-            "GetMetricData" => services * 4.0 * price::METRIC_READ,
+            // Requests, in all and per target, CPU, memory and tasks.
+            "GetMetricData" => services * 5.0 * price::METRIC_READ,
             "DescribeAlarms" => price::CLOUDWATCH_CALL,
             "Acquire" => price::WRITE,
             "Intend" | "Conclude" => price::WRITE * 4.0,

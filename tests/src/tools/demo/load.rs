@@ -78,7 +78,7 @@ pub fn falls(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .stack
         .control("schedule", json!({"name": "ScaleSweep"}));
-    stage.decided("stays at 6 tasks: the last 15 minutes needed up to 6")?;
+    stage.decided("stays at 6 tasks: the last 10 minutes needed up to 6")?;
     stage.wait_until_idle()?;
     has(stage, "web", 6)?;
     stage.story.line("stack", "a quarter of an hour later");

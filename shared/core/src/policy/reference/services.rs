@@ -39,7 +39,7 @@ pub const SCALE_TAG: TagReference = TagReference {
             "headroom",
             "0 to 400",
             "0",
-            "Tasks kept beside those that the load needs, in percent of them. Not with `queue=`.",
+            "Tasks kept beside those that requests and CPU need, in percent of them. Not with `queue=`.",
         ),
         pair(
             "queue",
