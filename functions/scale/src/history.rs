@@ -8,11 +8,6 @@ pub const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// Values that a task reports in a minute, if 20-second metrics are switched on.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cloudwatch-metrics.html>
 pub const FREQUENT_VALUES: f64 = 3.0;
-/// Values for each desired task that only 20-second metrics explain: a rollout has at most two tasks for one.
-const MANY_VALUES: f64 = 2.5;
-
-/// Minutes that must have as many.
-const NEWEST: usize = 3;
 
 /// Inputs for estimating how many tasks carried the load of a minute.
 pub struct TaskHistory<'a> {
@@ -20,49 +15,39 @@ pub struct TaskHistory<'a> {
     reported: &'a Series,
     pub service: &'a Service,
     pub state: &'a TargetState,
-    /// Values that one task reports in a minute.
-    values_per_task: f64,
 }
 
 impl<'a> TaskHistory<'a> {
     pub fn new(reported: &'a Series, service: &'a Service, state: &'a TargetState) -> Self {
-        let mut history = Self {
+        Self {
             reported,
             service,
             state,
-            values_per_task: 1.0,
-        };
-        let newest = reported.iter().rev().take(NEWEST);
-        let is_many = |(at, values): (&Timestamp, &f64)| {
-            *values >= MANY_VALUES * f64::from(history.count_at(*at).max(1))
-        };
-        let many = reported.iter().filter(|entry| is_many(*entry)).count();
-        if many * 2 > reported.len() && newest.clone().all(is_many) {
-            history.values_per_task = FREQUENT_VALUES;
         }
-        history
     }
 
     /// Returns the number of tasks that shared the load of a minute.
     ///
-    /// Counts the tasks that reported, capped at the task count of this minute or the previous one. During a rolling rollout, old
-    /// and new tasks both report, and a task that starts is busy with itself.
+    /// Counts the tasks that reported, capped at the task count of this minute or the previous one. Without the cap, 20-second
+    /// metrics count each task three times. During a rolling rollout, old and new tasks both report, and a task that starts is busy
+    /// with itself.
     ///
-    /// Where traffic is shifted from one revision to another, both run in full number, and one of them may be idle. The mean over
+    /// While traffic is shifted from one revision to another, both run in full number, and one of them may be idle. The mean over
     /// all tasks times their number is still the work that is done, so that all of them count.
     pub fn tasks_at(&self, minute: Timestamp) -> f64 {
         let count = self.count_at(minute);
-        let before = self.count_at(minute - MINUTE);
-        let revisions = if self.runs_two_revisions() { 2 } else { 1 };
-        let cap = f64::from(count.max(before).saturating_mul(revisions));
+        let cap = if self.runs_two_revisions() {
+            count.max(self.service.running_count.unsigned_abs())
+        } else {
+            count.max(self.count_at(minute - MINUTE))
+        };
         self.reported_at(minute)
-            .map_or(f64::from(count), |tasks| tasks.min(cap))
+            .map_or(f64::from(count), |values| values.min(f64::from(cap)))
     }
 
-    /// Returns the number of tasks that reported in a minute.
+    /// Returns the number of values that the tasks reported in a minute.
     pub fn reported_at(&self, minute: Timestamp) -> Option<f64> {
-        let values = self.reported.get(&minute)?;
-        Some(values / self.values_per_task)
+        self.reported.get(&minute).copied()
     }
 
     /// Reports whether tasks may have started in a minute: more of them reported than before, or it isn't known.
@@ -74,8 +59,9 @@ impl<'a> TaskHistory<'a> {
     }
 
     fn runs_two_revisions(&self) -> bool {
-        self.service.shifts_traffic()
-            || self.service.deployment_controller != DeploymentController::Ecs
+        let shifts = self.service.shifts_traffic()
+            || self.service.deployment_controller != DeploymentController::Ecs;
+        shifts && self.service.has_rollout_in_progress()
     }
 
     /// Returns the task count in a minute, based on the scalings that Lamplighter has executed
