@@ -232,9 +232,7 @@ impl Decision<'_> {
         }
         Ok(wanted)
     }
-}
 
-impl Decision<'_> {
     /// Returns the overload of the running tasks while others are missing: they can't be placed, or don't start.
     fn find_overload(&self) -> Option<KeepReason> {
         let running = self.running_count();

@@ -72,13 +72,13 @@ pub struct Demand {
     pub is_idle: bool,
     /// The share of the requests of its target groups that the service gets; below 1 if others are registered there.
     pub share: f64,
-    /// The utilizations beyond their target that added tasks did not lower.
+    /// The followed utilizations that added tasks did not lower.
     pub unresponsive: Vec<Excess>,
     /// The newest CPU utilization, in percent, if it is beyond its target.
     pub overload: Option<f64>,
 }
 
-/// A utilization beyond its target that added tasks did not lower.
+/// A utilization that added tasks did not lower, as it is now.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Excess {
     pub known: Unresponsive,
@@ -169,8 +169,8 @@ impl Demand {
             (QueueFacts::new(work.queue, performance, &signal), signal)
         });
         let (queue, queue_signal) = judged.unzip();
-        // What tasks used before they were stopped asks for none.
         let share = measure_share(load, &history);
+        // What tasks used before they were stopped asks for none.
         let mut signals = if queue.is_some() && service.desired_count == 0 {
             Vec::new()
         } else {
@@ -225,8 +225,9 @@ fn build_signals(
     let requests = requests.map(|(series, rps)| {
         let own = fill_gaps(series, &load.cpu).into_iter();
         let own = own.map(|(at, count)| (at, count * share)).collect();
-        let signal = Signal::from_requests(&own, rps, now);
-        signal.with_headroom(scale.headroom)
+        Signal::from_requests(&own, rps)
+            .extrapolate(now)
+            .with_headroom(scale.headroom)
     });
     [cpu, memory, requests].into_iter().flatten().collect()
 }
@@ -237,7 +238,7 @@ fn find_overload(scale: &ScalePolicy, load: &Load, now: Timestamp) -> Option<f64
     (is_beyond && is_fresh(*at, now)).then_some(*percent)
 }
 
-/// Returns the utilizations that the policy follows, that are beyond their target, and that added tasks did not lower.
+/// Returns the utilizations that the policy follows and that added tasks did not lower.
 fn find_excess(scale: &ScalePolicy, load: &Load, state: &TargetState) -> Vec<Excess> {
     let known = state.scaling.unresponsive.iter();
     let followed = known.filter_map(|known| {

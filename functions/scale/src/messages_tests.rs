@@ -1,8 +1,10 @@
 //! Every message of `scale`, as people read it. A change of a text is a change of its snapshot.
 
+use jiff::SignedDuration;
 use lamplighter::Plan;
 use lamplighter::model::{Backlog, Load, QueueLoad, QueueProblem};
 use lamplighter::notify::Message;
+use lamplighter::state::{LoadLevel, Unresponsive, Utilization};
 use serde_json::json;
 
 use crate::fixtures::{Given, NOW, flat, given};
@@ -139,6 +141,48 @@ fn about_queues() -> Vec<Given> {
     ]
 }
 
+/// The load of some tasks, some minutes ago.
+fn level(minutes_ago: i64, tasks: u32, percent: f64) -> LoadLevel {
+    LoadLevel {
+        at: NOW - SignedDuration::from_mins(minutes_ago),
+        tasks,
+        cpu: Some(percent),
+        memory: Some(percent),
+        highest_cpu: Some(percent),
+        highest_memory: Some(percent),
+        requests: Some(300.0),
+    }
+}
+
+/// Added tasks lowered neither CPU nor memory, which rises on.
+fn unresponsive() -> Given {
+    let scale = "min=2 max=8 rps=10 cpu=70 memory=80";
+    let mut given = given().runs(3).tag("scale", scale).requests(5.0).cpu(84.0);
+    let rising = (1..=15).map(|n| {
+        (
+            NOW - SignedDuration::from_mins(i64::from(n)),
+            90.0 - 0.3 * f64::from(n),
+        )
+    });
+    given.observed.load.memory = rising.collect();
+    for metric in [Utilization::Cpu, Utilization::Memory] {
+        given.memory.scaling.unresponsive.push(Unresponsive {
+            metric,
+            before: level(30, 2, 85.0),
+            after: level(10, 3, 84.0),
+        });
+    }
+    given
+}
+
+/// Two targets for each task of the service.
+fn shared() -> Given {
+    let mut given = given().requests(20.0);
+    given.observed.load.tasks = flat(2.0);
+    given.observed.load.requests_per_target = flat(300.0);
+    given
+}
+
 #[test]
 fn every_message() {
     let plans = vec![
@@ -161,6 +205,9 @@ fn every_message() {
             .requests(37.2)
             .auto_scaled(2, 8),
         peak(),
+        unresponsive(),
+        told(given(), &["cpu-unresponsive", "memory-unresponsive"]),
+        shared(),
     ];
     let mut messages: Vec<Message> = plans
         .into_iter()

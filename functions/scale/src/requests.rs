@@ -48,8 +48,10 @@ pub fn is_idle(service: &Service, load: &Load, now: Timestamp) -> bool {
 }
 
 /// Returns the share of the requests of its target groups that the tasks of a service get; 1 unless other targets are registered
-/// there, as of a second service. The load balancer divides the requests by all targets, which tells their number. With 20-second metrics, whose values stand for a third of a task, no share is found. Of all minutes
-/// the median counts, since tasks that start or stop are not registered in the same minute, or a larger share of the newest minutes.
+/// there, as of a second service. The load balancer divides the requests by all targets, which tells their number.
+///
+/// Of all minutes the median counts, since tasks that start or stop are not registered in the same minute, or a larger share of the
+/// newest minutes. With 20-second metrics, whose values stand for a third of a task, a share counts three times.
 pub fn measure_share(load: &Load, history: &TaskHistory<'_>) -> f64 {
     let Some(requests) = &load.requests else {
         return 1.0;

@@ -77,7 +77,8 @@ impl Signal {
         }
     }
 
-    /// Extrapolates a rise of three minutes to the time when tasks started now serve traffic.
+    /// Extrapolates a rise of three minutes to the time when tasks started now serve traffic: otherwise they would be too few as
+    /// soon as they run.
     pub fn extrapolate(mut self, now: Timestamp) -> Self {
         let lead = measure_lead(&self.needed, now);
         for (at, minute) in &mut self.smoothed {
@@ -89,18 +90,16 @@ impl Signal {
     /// Converts requests into tasks.
     ///
     /// Uses the higher of two consecutive minutes, because a load balancer's newest minute may be
-    /// incomplete. If the load has risen for three minutes, the rise is extrapolated to the time
-    /// when tasks started now serve traffic: otherwise they would be too few as soon as they run.
-    /// Requests are not smoothed downwards like utilization, because a starting task causes none.
-    pub fn from_requests(series: &Series, per_task: u32, now: Timestamp) -> Self {
-        let lead = measure_lead(series, now);
+    /// incomplete. Requests are not smoothed downwards like utilization, because a starting task
+    /// causes none.
+    pub fn from_requests(series: &Series, per_task: u32) -> Self {
         let needed: Series = series
             .iter()
             .map(|(at, requests)| (*at, requests / 60.0 / f64::from(per_task)))
             .collect();
         let smoothed = needed
             .iter()
-            .map(|(at, need)| (*at, request_minute(&needed, (*at, *need), per_task, lead)))
+            .map(|(at, need)| (*at, request_minute(&needed, *at, *need, per_task)))
             .collect();
         Self {
             metric: Metric::Requests,
@@ -192,15 +191,10 @@ fn find_lower(series: &Series, at: Timestamp, percent: f64) -> f64 {
     before.map_or(percent, |before| before.min(percent))
 }
 
-fn request_minute(
-    needed: &Series,
-    (at, need): (Timestamp, f64),
-    per_task: u32,
-    lead: f64,
-) -> Minute {
+fn request_minute(needed: &Series, at: Timestamp, need: f64, per_task: u32) -> Minute {
     let higher = minutes_before(needed, at, 1).map_or(need, |before| before.max(need));
     Minute {
-        tasks: higher + rise_per_minute(needed, at) * lead,
+        tasks: higher,
         running: 0.0,
         value: higher * f64::from(per_task),
     }

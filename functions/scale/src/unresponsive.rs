@@ -75,7 +75,7 @@ pub fn learn(state: &mut TargetState, observed: &Observed, now: Timestamp) {
             });
         }
     }
-    // Each trial is judged once: what is beyond its target later has another cause.
+    // A trial in which tasks helped is over: what is beyond its target later has another cause.
     let has_helped = |(_, effect): &(Utilization, Option<Effect>)| *effect == Some(Effect::Relief);
     if judged.iter().any(has_helped) {
         scaling.trial = None;

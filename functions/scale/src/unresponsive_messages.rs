@@ -8,6 +8,7 @@ use lamplighter::state::{LoadLevel, TargetState, Utilization};
 use crate::decision::Decision;
 use crate::demand::Excess;
 use crate::metric::Metric;
+use crate::texts::desired_count_command;
 
 /// Reports the utilizations that added tasks did not lower, and the ends of these.
 pub fn report_unresponsive(decision: &Decision<'_>) -> Vec<Message> {
@@ -115,8 +116,8 @@ fn advise(decision: &Decision<'_>, metric: Utilization) -> String {
             "Give each task more memory in its task definition, find what keeps it, or remove memory= from the tag {SCALE}."
         ),
         Utilization::Cpu => format!(
-            "Find what keeps the tasks busy without requests. To have CPU ignored, set cpu=100 in the tag {SCALE}. {} run now.",
-            pluralize(decision.desired_count() as usize, "task")
+            "Find what keeps the tasks busy, or what made requests more expensive. If load is waiting, add tasks by hand: {}",
+            desired_count_command(&decision.service.arn, decision.bounds.max)
         ),
     }
 }

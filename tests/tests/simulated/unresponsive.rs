@@ -17,6 +17,12 @@ fn service(world: &World, scale: &str) -> Arn {
     arn
 }
 
+fn remove_load_balancer(world: &World, service: &Arn) {
+    let mut state = world.state_mut();
+    let service = state.services.get_mut(service).unwrap();
+    service.target_groups.clear();
+}
+
 fn tasks(world: &World, service: &Arn) -> i32 {
     world.state().services[service].desired_count
 }
@@ -83,8 +89,7 @@ fn memory_that_more_tasks_do_not_lower_adds_one_step(#[case] is_balanced: bool) 
     let arn = service(&world, "min=2 max=20 memory=80");
     memory_alarm(&world, 80.0);
     if !is_balanced {
-        let mut state = world.state_mut();
-        state.services.get_mut(&arn).unwrap().target_groups.clear();
+        remove_load_balancer(&world, &arn);
     }
     for n in 0..180 {
         minute_with_memory(&world, &arn, 5.0, 82.0 + f64::from(n % 3) * 2.0);
@@ -192,7 +197,7 @@ fn an_overload_is_followed_to_its_end() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Memory that load and tasks decide is always followed, and never called anything else.
     #[test]
@@ -206,13 +211,11 @@ proptest! {
         let arn = service(&world, "min=2 max=60 rps=off cpu=90 memory=80");
         memory_alarm(&world, 80.0);
         if !is_balanced {
-            let mut state = world.state_mut();
-            state.services.get_mut(&arn).unwrap().target_groups.clear();
+            remove_load_balancer(&world, &arn);
         }
         let task = Task { idle_memory: idle, memory_per_rps: cost, cpu_per_rps: 2.0, ..Task::default() };
         for (rps, times) in loads {
-            (0..times).for_each(|_| minute(&world, &arn, rps, task));
-            (0..30).for_each(|_| minute(&world, &arn, rps, task));
+            (0..times + 30).for_each(|_| minute(&world, &arn, rps, task));
             let count = f64::from(tasks(&world, &arn));
             let memory = idle + rps / count * cost;
             prop_assert!(memory <= 80.0 * 1.1, "{memory} % on {count}: {:?}", world.titles());
@@ -231,7 +234,7 @@ proptest! {
         let arn = service(&world, "min=2 max=20 memory=80");
         memory_alarm(&world, 80.0);
         (0..busy).for_each(|_| minute_with_memory(&world, &arn, rps, memory));
-        (0..45).for_each(|_| minute_with_memory(&world, &arn, 0.0, memory));
+        (0..30).for_each(|_| minute_with_memory(&world, &arn, 0.0, memory));
         prop_assert_eq!(tasks(&world, &arn), 2, "{:?}", world.titles());
     }
 }

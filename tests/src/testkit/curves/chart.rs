@@ -2,10 +2,12 @@
 
 use std::error::Error;
 use std::fmt::Write;
+use std::ops::Range;
 
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use super::{Comparison, Curve, Followed, Frontier, RPS, needed};
+use super::{Comparison, Curve, Followed, RPS, needed};
 
 const COLUMNS: usize = 96;
 const ROWS: u32 = 12;
@@ -76,34 +78,24 @@ pub fn draw_tasks(curve: &Curve, followed: &Followed) -> Drawn {
         .map(|tasks| f64::from(*tasks))
         .collect();
     let most = needs.iter().chain(&tasks).copied().fold(1.0, f64::max);
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&area)
-            .caption(&curve.name, ("sans-serif", 18))
-            .margin(12)
-            .x_label_area_size(40)
-            .y_label_area_size(52)
-            .build_cartesian_2d(0.0..minutes / 60.0, 0.0..most * 1.05)?;
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE)
-            .x_desc("hours")
-            .y_desc("tasks")
-            .draw()?;
+    let frame = Frame {
+        title: &curve.name,
+        x: ("hours", 0.0..minutes / 60.0),
+        y: ("tasks", 0.0..most * 1.05),
+        label_width: 52,
+    };
+    frame.draw(|chart| {
         chart
             .draw_series(AreaSeries::new(by_the_hour(&needs), 0.0, LOAD.mix(0.6)))?
             .label("load")
             .legend(|(x, y)| Rectangle::new([(x, y - 5), (x + 18, y + 5)], LOAD.filled()));
-        chart
-            .draw_series(LineSeries::new(draw_steps(&tasks), OURS.stroke_width(2)))?
-            .label("Lamplighter")
-            .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], OURS.stroke_width(2)));
-        draw_legend(&mut chart)?;
-        area.present()?;
-    }
-    Ok(svg)
+        draw_line(
+            chart,
+            "Lamplighter",
+            draw_steps(&tasks),
+            OURS.stroke_width(2),
+        )
+    })
 }
 
 /// A value of a follower that is drawn against its cost.
@@ -129,59 +121,82 @@ pub fn draw_frontiers(
         |pick: fn(f64, f64) -> f64, first: f64| own.iter().map(|(x, _)| *x).fold(first, pick);
     let (least, most) = (hours(f64::min, f64::INFINITY), hours(f64::max, 0.0));
     let highest = own.iter().map(|(_, y)| *y).fold(1.0, f64::max);
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&area)
-            .caption(&curve.name, ("sans-serif", 18))
-            .margin(12)
-            .x_label_area_size(40)
-            .y_label_area_size(72)
-            .build_cartesian_2d(least * 0.97..most * 1.03, 0.0..highest * 1.6)?;
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE)
-            .x_desc("task-hours")
-            .y_desc(axis.name)
-            .draw()?;
+    let frame = Frame {
+        title: &curve.name,
+        x: ("task-hours", least * 0.97..most * 1.03),
+        y: (axis.name, 0.0..highest * 1.6),
+        label_width: 72,
+    };
+    frame.draw(|chart| {
         for (frontier, colour) in comparison.frontiers.iter().zip(OTHERS) {
             let points = frontier.points.iter().map(point);
-            chart
-                .draw_series(LineSeries::new(points, colour.stroke_width(1)))?
-                .label(name_of(frontier))
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour));
+            draw_line(
+                chart,
+                frontier.baseline.name(),
+                points,
+                colour.stroke_width(1),
+            )?;
         }
-        chart
-            .draw_series(LineSeries::new(own, OURS.stroke_width(3)))?
-            .label("Lamplighter")
-            .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], OURS.stroke_width(3)));
-        draw_legend(&mut chart)?;
-        area.present()?;
+        draw_line(chart, "Lamplighter", own, OURS.stroke_width(3))
+    })
+}
+
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// Title and axes of a chart.
+struct Frame<'a> {
+    title: &'a str,
+    x: (&'a str, Range<f64>),
+    y: (&'a str, Range<f64>),
+    /// Width of the labels of the vertical axis, in pixels.
+    label_width: u32,
+}
+
+impl Frame<'_> {
+    /// Draws a chart with its series on white, so that it can be read on a dark page, too.
+    fn draw(
+        self,
+        draw_series: impl FnOnce(&mut Chart<'_, '_>) -> Result<(), Box<dyn Error>>,
+    ) -> Drawn {
+        let mut svg = String::new();
+        {
+            let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+            area.fill(&WHITE)?;
+            let mut chart = ChartBuilder::on(&area)
+                .caption(self.title, ("sans-serif", 18))
+                .margin(12)
+                .x_label_area_size(40)
+                .y_label_area_size(self.label_width)
+                .build_cartesian_2d(self.x.1, self.y.1)?;
+            chart
+                .configure_mesh()
+                .light_line_style(WHITE)
+                .x_desc(self.x.0)
+                .y_desc(self.y.0)
+                .draw()?;
+            draw_series(&mut chart)?;
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::UpperRight)
+                .background_style(WHITE.mix(0.85))
+                .border_style(LOAD)
+                .draw()?;
+            area.present()?;
+        }
+        Ok(svg)
     }
-    Ok(svg)
 }
 
-fn name_of(frontier: &Frontier) -> &'static str {
-    frontier.baseline.name()
-}
-
-fn draw_legend<'a, DB: DrawingBackend + 'a>(
-    chart: &mut ChartContext<
-        'a,
-        DB,
-        Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
-    >,
-) -> Result<(), Box<dyn Error>>
-where
-    DB::ErrorType: 'static,
-{
+fn draw_line(
+    chart: &mut Chart<'_, '_>,
+    name: &str,
+    points: impl IntoIterator<Item = (f64, f64)>,
+    style: ShapeStyle,
+) -> Result<(), Box<dyn Error>> {
     chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.85))
-        .border_style(LOAD)
-        .draw()?;
+        .draw_series(LineSeries::new(points, style))?
+        .label(name)
+        .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
     Ok(())
 }
 

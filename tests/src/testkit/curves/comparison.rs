@@ -121,14 +121,8 @@ pub struct Comparison {
 impl Comparison {
     /// Follows a curve with Lamplighter, and with the others over their range of costs.
     pub fn run(curve: &Curve, conditions: Conditions) -> Self {
-        Self::of(
-            follow(curve, conditions, &mut Ours::new(conditions.measure, RATE)),
-            curve,
-            conditions,
-        )
-    }
-
-    pub fn of(ours: Followed, curve: &Curve, conditions: Conditions) -> Self {
+        let mut lamplighter = Ours::new(conditions.measure, RATE);
+        let ours = follow(curve, conditions, &mut lamplighter);
         let baselines = Baseline::ALL.into_iter();
         let frontiers = baselines
             .filter(|baseline| baseline.applies(curve, conditions))

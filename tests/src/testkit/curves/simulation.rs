@@ -7,8 +7,10 @@ use super::{Curve, MAX, MIN, RPS};
 /// Steps in a minute.
 pub const STEPS: usize = 12;
 const SECONDS_OF_STEP: f64 = 5.0;
-/// Minutes of the first value before the curve begins. They don't count.
-pub const LEAD: usize = 20;
+/// Minutes of the first value before the curve begins, in which followers settle. They don't count.
+pub const LEAD: usize = 40;
+/// Minutes until the first decision: by then there is a past.
+const FIRST_DECISION: usize = 5;
 /// Requests a second at which a task has a CPU utilization of 100 %: 80 % at what it serves.
 const RPS_AT_LIMIT: f64 = RPS / 0.8;
 
@@ -132,7 +134,7 @@ pub fn follow(curve: &Curve, conditions: Conditions, follower: &mut dyn Follower
             let now = past.now();
             tasks.start_until(now);
             let before = tasks.desired;
-            if now >= STEPS * (LEAD - 1) && now.is_multiple_of(follower.interval()) {
+            if now >= STEPS * FIRST_DECISION && now.is_multiple_of(follower.interval()) {
                 let wanted = follower.decide(&past, tasks.desired).clamp(MIN, MAX);
                 tasks.set(wanted, now + conditions.start * STEPS);
                 tasks.start_until(now);
