@@ -246,10 +246,11 @@ fn find_excess(scale: &ScalePolicy, load: &Load, state: &TargetState) -> Vec<Exc
             Utilization::Cpu => (&load.cpu, scale.follows_cpu().then_some(scale.cpu)?),
             Utilization::Memory => (&load.memory, scale.memory?),
         };
-        let (_, percent) = series.last_key_value()?;
+        // Late values end nothing.
+        let newest = series.values().next_back().copied();
         Some(Excess {
             known: *known,
-            percent: *percent,
+            percent: newest.or_else(|| known.after.utilization(known.metric))?,
             target,
             rise: measure_rise(series),
         })

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Load, Series};
 use lamplighter::state::LoadLevel;
 
+use crate::demand::round_up_tasks;
 use crate::history::{FREQUENT_VALUES, MINUTE};
 use crate::requests::fill_gaps;
 
@@ -17,11 +18,17 @@ pub const MAX_DELAY: SignedDuration = SignedDuration::from_mins(3);
 pub const OTHER_LOAD: f64 = 1.25;
 /// Requests a minute below which they are too few to compare.
 const FEW_REQUESTS: f64 = 60.0;
+/// How many times the lowest minute the highest may be for their mean to be a level: load is uneven.
+const UNEVEN: f64 = 1.75;
 /// CPU utilization, in percent, below which tasks do nothing.
 pub const IDLE_CPU: f64 = 10.0;
 
-/// Returns the mean load of the minutes before a time; `None` without fresh values, or if it was not about the same in all of them.
-pub fn measure_level(load: &Load, tasks: u32, at: Timestamp) -> Option<LoadLevel> {
+/// Returns the mean load of the minutes before a time; `None` without fresh values, or if it changed by much within them.
+pub fn measure_level(
+    load: &Load,
+    tasks_at: impl Fn(Timestamp) -> f64,
+    at: Timestamp,
+) -> Option<LoadLevel> {
     let (newest, _) = load.cpu.range(..at).next_back()?;
     let newest = *newest;
     if at.duration_since(newest) > MAX_DELAY {
@@ -39,7 +46,7 @@ pub fn measure_level(load: &Load, tasks: u32, at: Timestamp) -> Option<LoadLevel
             .range(minutes.clone())
             .map(|(_, value)| value + least)
     };
-    if values().fold(0.0, f64::max) > values().fold(f64::INFINITY, f64::min) * OTHER_LOAD {
+    if values().fold(0.0, f64::max) > values().fold(f64::INFINITY, f64::min) * UNEVEN {
         return None;
     }
     let mean = |series: &Series| calculate_mean(series, minutes.clone());
@@ -47,9 +54,16 @@ pub fn measure_level(load: &Load, tasks: u32, at: Timestamp) -> Option<LoadLevel
         let values = series.range(minutes.clone()).map(|(_, value)| *value);
         values.reduce(f64::max)
     };
+    let counts = load.cpu.range(minutes.clone());
+    let counts: Series = counts.map(|(at, _)| (*at, tasks_at(*at))).collect();
+    let used = load.cpu.range(minutes.clone());
+    let used: Series = used
+        .filter_map(|(at, percent)| Some((*at, percent * counts.get(at)?)))
+        .collect();
     Some(LoadLevel {
         at,
-        tasks,
+        tasks: round_up_tasks(mean(&counts)?),
+        used_cpu: mean(&used),
         cpu: mean(&load.cpu),
         memory: mean(&load.memory),
         highest_cpu: highest(&load.cpu),
@@ -60,7 +74,7 @@ pub fn measure_level(load: &Load, tasks: u32, at: Timestamp) -> Option<LoadLevel
 
 /// Returns the mean load of the minutes before a time, if so many tasks ran in all of them.
 pub fn measure_steady(load: &Load, tasks: u32, at: Timestamp) -> Option<LoadLevel> {
-    let level = measure_level(load, tasks, at)?;
+    let level = measure_level(load, |_| f64::from(tasks), at)?;
     was_count(&load.tasks, tasks, at - MAX_DELAY - MINUTE..=at - MINUTE).then_some(level)
 }
 
@@ -81,10 +95,9 @@ fn calculate_mean(series: &Series, minutes: RangeInclusive<Timestamp>) -> Option
 
 /// Returns how many times the earlier load there is now; `None` if that isn't known.
 pub fn measure_growth(before: &LoadLevel, after: &LoadLevel) -> Option<f64> {
-    let used = |level: &LoadLevel| Some(level.cpu? * f64::from(level.tasks));
     let growth = Growth {
         requests: before.requests.zip(after.requests),
-        used: (used(before)?, used(after)?),
+        used: (before.used_cpu?, after.used_cpu?),
         cpu: after.cpu?,
     };
     growth.measure()

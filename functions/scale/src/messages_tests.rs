@@ -147,6 +147,7 @@ fn level(minutes_ago: i64, tasks: u32, percent: f64) -> LoadLevel {
         at: NOW - SignedDuration::from_mins(minutes_ago),
         tasks,
         cpu: Some(percent),
+        used_cpu: Some(percent * f64::from(tasks)),
         memory: Some(percent),
         highest_cpu: Some(percent),
         highest_memory: Some(percent),

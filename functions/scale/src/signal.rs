@@ -17,6 +17,10 @@ const START_UP: SignedDuration = SignedDuration::from_mins(1);
 const MAX_LEAD: SignedDuration = SignedDuration::from_mins(4);
 /// CPU utilization in percent that is the limit.
 const CPU_LIMIT: f64 = 98.0;
+/// Target utilization in percent from which tasks at their limit are intended.
+const FULL_TARGET: u32 = 90;
+/// The time for which tasks that start may use all CPU.
+const WARM_UP: SignedDuration = SignedDuration::from_mins(3);
 
 /// Measurement of one minute.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +50,8 @@ impl Signal {
     /// Converts a utilization into tasks: two tasks at 90 % need 2.25 tasks for a target of 80 %.
     ///
     /// In a minute in which tasks may have started, the lower of two consecutive minutes is used: a task that starts uses much CPU
-    /// for some seconds, and would otherwise start the next one.
+    /// for some seconds, and would otherwise start the next one. CPU at its limit for two minutes hides how much load waits: twice
+    /// the tasks show it.
     pub fn from_utilization(
         metric: Metric,
         series: &Series,
@@ -62,7 +67,18 @@ impl Signal {
                 } else {
                     *percent
                 };
-                (*at, utilization_minute(metric, running, percent, target))
+                let tasks = running * percent / f64::from(target);
+                let least = if is_saturated(metric, series, target, *at) {
+                    history.tasks_at(*at - WARM_UP).min(running) * 2.0
+                } else {
+                    0.0
+                };
+                let minute = Minute {
+                    tasks: tasks.max(least),
+                    running,
+                    value: percent,
+                };
+                (*at, minute)
             })
             .collect();
         Self {
@@ -78,8 +94,11 @@ impl Signal {
     }
 
     /// Extrapolates a rise of three minutes to the time when tasks started now serve traffic: otherwise they would be too few as
-    /// soon as they run.
+    /// soon as they run. Not towards a limit that is intended.
     pub fn extrapolate(mut self, now: Timestamp) -> Self {
+        if self.metric == Metric::Cpu && self.target >= FULL_TARGET {
+            return self;
+        }
         let lead = measure_lead(&self.needed, now);
         for (at, minute) in &mut self.smoothed {
             minute.tasks += rise_per_minute(&self.needed, *at) * lead;
@@ -169,19 +188,11 @@ impl Signal {
     }
 }
 
-/// Converts the utilization of a minute. CPU at its limit hides how much load waits: twice the tasks show it.
-fn utilization_minute(metric: Metric, running: f64, percent: f64, target: u32) -> Minute {
-    let tasks = running * percent / f64::from(target);
-    let is_at_limit = metric == Metric::Cpu && percent >= CPU_LIMIT;
-    Minute {
-        tasks: if is_at_limit {
-            tasks.max(running * 2.0)
-        } else {
-            tasks
-        },
-        running,
-        value: percent,
-    }
+/// Reports whether CPU was at its limit in a minute and the one before, and not because the target says so. A job that runs for a
+/// minute is no load.
+fn is_saturated(metric: Metric, series: &Series, target: u32, at: Timestamp) -> bool {
+    let is_at_limit = |at| series.get(&at).is_some_and(|percent| *percent >= CPU_LIMIT);
+    metric == Metric::Cpu && target < FULL_TARGET && is_at_limit(at) && is_at_limit(at - MINUTE)
 }
 
 /// Returns the utilization of the minute before, if that was lower. Utilizations are compared and not tasks: the fewer tasks of

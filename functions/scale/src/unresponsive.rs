@@ -7,9 +7,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Load, Series, Service};
-use lamplighter::state::{LoadLevel, ScalingState, TargetState, Unresponsive, Utilization};
+use lamplighter::state::{
+    LoadLevel, Scaling, ScalingState, TargetState, Unresponsive, Utilization,
+};
 
 use crate::history::{MINUTE, TaskHistory};
+use crate::leak::measure_rise;
 use crate::load_level::{
     Growth, IDLE_CPU, LEVEL, MAX_DELAY, OTHER_LOAD, measure_growth, measure_level, measure_steady,
 };
@@ -32,28 +35,38 @@ const SAME_LOAD: f64 = 1.1;
 const RELIEF: f64 = 0.25;
 /// The share of a utilization below which it has fallen by itself.
 const FALLEN: f64 = 0.9;
+/// How many times a utilization it has risen since: requests became more expensive.
+const RISEN: f64 = 1.1;
+/// The minutes before a sudden surge in which the load before it is looked for.
+const SEARCH_MINUTES: i32 = 8;
 
 /// Keeps the load before tasks were added, and which utilizations they did not lower.
 pub fn learn(state: &mut TargetState, observed: &Observed, now: Timestamp) {
     let Some(service) = &observed.service else {
         return;
     };
+    let history = TaskHistory::new(&observed.load.tasks, service, state);
+    let present = measure_level(&observed.load, |minute| history.tasks_at(minute), now);
     let scaling = &mut state.scaling;
     forget_before(&mut scaling.trial, &mut scaling.unresponsive, service);
     if service.has_rollout_in_progress() || service.desired_count <= 0 {
         return;
     }
-    let tasks = service.desired_count.unsigned_abs();
-    let present = measure_level(&observed.load, tasks, now);
     if let Some(present) = present {
         let is_other = |trial: &LoadLevel| {
             let growth = measure_growth(trial, &present);
             growth.is_some_and(|growth| !(1.0 / OTHER_LOAD..=OTHER_LOAD).contains(&growth))
         };
         scaling.trial = scaling.trial.filter(|trial| !is_other(trial));
+        let known = scaling.unresponsive.len();
+        let has_leak = measure_rise(&observed.load.memory).is_some();
         scaling
             .unresponsive
-            .retain(|known| !has_ended(known, &present));
+            .retain(|known| !has_ended(known, &present, has_leak));
+        if scaling.unresponsive.len() < known {
+            // Only a new step can show whether tasks help now.
+            scaling.trial = None;
+        }
     }
     begin_trial(scaling, observed, now);
     let (Some(before), Some(after)) = (scaling.trial, present) else {
@@ -92,8 +105,13 @@ fn begin_trial(scaling: &mut ScalingState, observed: &Observed, now: Timestamp) 
         newest.filter(|step| step.to > step.from && now.duration_since(step.at) < MAX_STEP_AGE);
     if let (None, Some(step)) = (scaling.trial, step) {
         scaling.trial = measure_steady(&observed.load, step.from, step.at);
-        scaling.calm = scaling.calm.or(scaling.trial);
+        scaling.calm = scaling.calm.or_else(|| find_calm(&observed.load, *step));
     }
+}
+
+/// Returns the load before a step. Right before a sudden surge it was none that lasted: then some minutes earlier.
+fn find_calm(load: &Load, step: Scaling) -> Option<LoadLevel> {
+    (0..=SEARCH_MINUTES).find_map(|n| measure_steady(load, step.from, step.at - MINUTE * n))
 }
 
 /// Returns the tasks that ran long enough before the minutes that are measured, and in all of them.
@@ -159,14 +177,22 @@ fn judge(
     (is_same && highest < limit).then_some(Effect::None)
 }
 
-/// Reports whether a utilization fell by itself, or the load grew: tasks may help again.
-fn has_ended(known: &Unresponsive, present: &LoadLevel) -> bool {
+/// Reports whether a utilization fell by itself or rose, or the load grew: tasks may help again. They don't end a leak.
+fn has_ended(known: &Unresponsive, present: &LoadLevel, has_leak: bool) -> bool {
     let had = known.after.utilization(known.metric).unwrap_or_default();
-    let has_fallen = present
-        .utilization(known.metric)
-        .is_some_and(|has| has < had * FALLEN);
+    let has = present.utilization(known.metric);
+    let has_fallen = has.is_some_and(|has| has < had * FALLEN);
+    let has_risen = has.is_some_and(|has| match known.metric {
+        Utilization::Cpu => has > had * RISEN || has >= CPU_LIMIT,
+        Utilization::Memory => has > had * RISEN && !has_leak,
+    });
     let has_grown = measure_growth(&known.after, present).is_some_and(|growth| growth > OTHER_LOAD);
-    has_fallen || has_grown
+    has_fallen || has_risen || has_grown
+}
+
+/// Reports whether a utilization was at its limit, so that more load may wait than it shows.
+fn hides_load(level: &LoadLevel) -> bool {
+    level.highest_cpu >= Some(CPU_LIMIT) || level.highest_memory >= Some(MEMORY_LIMIT)
 }
 
 /// The utilizations that added tasks did not lower, and the load of each minute beside them.
@@ -186,14 +212,15 @@ impl<'a> Unresponsives<'a> {
         let has_new_step = steps
             .filter(|step| step.to > step.from)
             .any(|step| now.duration_since(step.at) < TRIAL * 2);
-        let tasks = history.service.desired_count.unsigned_abs();
-        let present = measure_level(load, tasks, now);
+        let present = measure_level(load, |minute| history.tasks_at(minute), now);
         let growth = scaling.trial.zip(present);
         let growth = growth.and_then(|(trial, present)| measure_growth(&trial, &present));
         let requests = load.requests.as_ref();
         Self {
             known: &scaling.unresponsive,
-            is_on_trial: has_new_step && growth.is_some_and(|growth| growth <= SAME_LOAD),
+            is_on_trial: has_new_step
+                && present.is_some_and(|present| !hides_load(&present))
+                && growth.is_some_and(|growth| growth <= OTHER_LOAD),
             requests: requests.map(|requests| fill_gaps(requests, &load.cpu)),
             cpu: &load.cpu,
             history,
@@ -216,10 +243,12 @@ impl<'a> Unresponsives<'a> {
     }
 
     /// Returns the tasks that there were when added ones turned out not to lower a utilization, in proportion to the load since.
+    /// Load is uneven: a little more of it in one minute is none.
     fn limit_by_trial(&self, metric: Utilization, minute: Timestamp) -> Option<f64> {
         let known = self.known.iter().find(|known| known.metric == metric)?;
-        let growth = self.growth_at(&known.after, minute).unwrap_or(1.0);
-        Some(f64::from(known.after.tasks) * growth)
+        let growth = self.growth_at(&known.after, minute);
+        let growth = growth.filter(|growth| !(1.0..=OTHER_LOAD).contains(growth));
+        Some(f64::from(known.after.tasks) * growth.unwrap_or(1.0))
     }
 
     /// Returns the tasks from before the surge, if a minute had no more load than they, and their memory was not beyond the target:
@@ -244,7 +273,7 @@ impl<'a> Unresponsives<'a> {
         let used = self.cpu.get(&minute)? * tasks;
         let growth = Growth {
             requests: before.requests.zip(requests),
-            used: (before.cpu? * f64::from(before.tasks), used),
+            used: (before.used_cpu?, used),
             cpu: used / tasks.max(1.0),
         };
         growth.measure()

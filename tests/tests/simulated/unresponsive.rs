@@ -82,9 +82,11 @@ fn count(world: &World, beginning: &str) -> usize {
 
 /// Memory that every task needs whatever it does: one trial, a word, and no further task.
 #[rstest]
-#[case::behind_a_load_balancer(true)]
-#[case::without_one(false)]
-fn memory_that_more_tasks_do_not_lower_adds_one_step(#[case] is_balanced: bool) {
+fn memory_that_more_tasks_do_not_lower_adds_one_step(
+    #[values(true, false)] is_balanced: bool,
+    #[values(0.0, 0.3)] uneven: f64,
+    #[values(82.0, 88.0)] memory: f64,
+) {
     let world = World::new();
     let arn = service(&world, "min=2 max=20 memory=80");
     memory_alarm(&world, 80.0);
@@ -92,10 +94,16 @@ fn memory_that_more_tasks_do_not_lower_adds_one_step(#[case] is_balanced: bool) 
         remove_load_balancer(&world, &arn);
     }
     for n in 0..180 {
-        minute_with_memory(&world, &arn, 5.0, 82.0 + f64::from(n % 3) * 2.0);
+        let rps = 12.0 * (1.0 + uneven * (f64::from(n * 7 % 10) / 9.0 - 0.5));
+        minute_with_memory(&world, &arn, rps, memory + f64::from(n % 5) * 2.0);
         assert!(tasks(&world, &arn) <= 3, "{:?}", world.titles());
     }
-    assert_eq!(count(&world, "memory 8"), 1, "{:?}", world.titles());
+    assert_eq!(
+        count(&world, "memory 8") + count(&world, "memory 9"),
+        1,
+        "{:?}",
+        world.titles()
+    );
     // Memory falls by itself, and counts again.
     (0..10).for_each(|_| minute_with_memory(&world, &arn, 5.0, 50.0));
     assert_eq!(count(&world, "memory counts for scaling again"), 1);
@@ -181,6 +189,103 @@ fn a_busy_loop_stops_adding_tasks() {
     assert_eq!(tasks(&world, &arn), 2, "{:?}", world.titles());
 }
 
+/// Requests that become more expensive later are load, although there are no more of them.
+#[test]
+fn cpu_that_rises_after_its_verdict_adds_tasks() {
+    let world = World::new();
+    let arn = service(&world, "min=2 max=20 rps=10 cpu=70");
+    let busy = |cost: f64| Task {
+        idle_cpu: 80.0,
+        cpu_per_rps: cost,
+        ..Task::default()
+    };
+    (0..15).for_each(|_| minute(&world, &arn, 5.0, Task::default()));
+    (0..60).for_each(|_| minute(&world, &arn, 5.0, busy(1.0)));
+    let kept = tasks(&world, &arn);
+    assert_eq!(count(&world, "CPU 8"), 1, "{:?}", world.titles());
+    let costly = Task {
+        cpu_per_rps: 300.0,
+        ..Task::default()
+    };
+    (0..30).for_each(|_| minute(&world, &arn, 5.0, costly));
+    assert!(tasks(&world, &arn) > kept, "{kept}: {:?}", world.titles());
+    assert_eq!(count(&world, "CPU counts for scaling again"), 1);
+}
+
+/// The target `cpu=100` that the warning about a busy loop leads to asks for no further task.
+#[test]
+fn full_cpu_is_no_overload_where_it_is_the_target() {
+    let world = World::new();
+    let arn = service(&world, "min=2 max=20 rps=10 cpu=100");
+    for n in 0..60 {
+        let busy = Task {
+            idle_cpu: 96.0 + f64::from(n % 5),
+            ..Task::default()
+        };
+        minute(&world, &arn, 5.0, busy);
+        assert_eq!(tasks(&world, &arn), 2, "{:?}", world.titles());
+    }
+}
+
+/// A job that uses all CPU for one minute doubles nothing.
+#[test]
+fn one_minute_of_full_cpu_doubles_nothing() {
+    let world = World::new();
+    let arn = service(&world, "min=4 max=40 rps=off cpu=70");
+    let busy = |percent: f64| Task {
+        idle_cpu: percent,
+        ..Task::default()
+    };
+    for n in 0..120 {
+        let percent = if n % 60 == 30 { 99.0 } else { 40.0 };
+        minute(&world, &arn, 5.0, busy(percent));
+        assert!(tasks(&world, &arn) <= 6, "{:?}", world.titles());
+    }
+}
+
+/// Tasks that start use all CPU for some minutes: they double once, and not each time that more of them start.
+#[test]
+fn slow_starters_double_once() {
+    let world = World::new();
+    let arn = service(&world, "min=4 max=200 rps=off cpu=70");
+    let load = |percent: f64| Task {
+        idle_cpu: percent,
+        ..Task::default()
+    };
+    (0..20).for_each(|_| minute(&world, &arn, 5.0, load(40.0)));
+    (0..5).for_each(|_| minute(&world, &arn, 5.0, load(100.0)));
+    assert!(
+        tasks(&world, &arn) <= 12,
+        "{} {:?}",
+        tasks(&world, &arn),
+        world.titles()
+    );
+}
+
+/// Memory that arrives late ends no incident.
+#[test]
+fn late_memory_ends_nothing() {
+    let world = World::new();
+    let arn = service(&world, "min=2 max=20 memory=80");
+    memory_alarm(&world, 80.0);
+    (0..60).for_each(|_| minute_with_memory(&world, &arn, 5.0, 86.0));
+    assert_eq!(count(&world, "memory 86 %"), 1, "{:?}", world.titles());
+    for _ in 0..20 {
+        {
+            let mut state = world.state_mut();
+            state.loads.get_mut(&arn).unwrap().memory.clear();
+        }
+        sweep(&world);
+        world.state_mut().now += SignedDuration::from_mins(1);
+    }
+    assert_eq!(
+        count(&world, "memory counts for scaling again"),
+        0,
+        "{:?}",
+        world.titles()
+    );
+}
+
 /// Tasks at their limit hide how much load waits: they are no busy loop.
 #[test]
 fn an_overload_is_followed_to_its_end() {
@@ -206,6 +311,7 @@ proptest! {
         cost in 2.0..6.0_f64,
         loads in prop::collection::vec((5.0..120.0_f64, 10_u32..40), 2..6),
         is_balanced in any::<bool>(),
+        uneven in 0.0..0.4_f64,
     ) {
         let world = World::new();
         let arn = service(&world, "min=2 max=60 rps=off cpu=90 memory=80");
@@ -215,7 +321,11 @@ proptest! {
         }
         let task = Task { idle_memory: idle, memory_per_rps: cost, cpu_per_rps: 2.0, ..Task::default() };
         for (rps, times) in loads {
-            (0..times + 30).for_each(|_| minute(&world, &arn, rps, task));
+            (0..times).for_each(|n| {
+                let rps = rps * (1.0 + uneven * (f64::from(n * 7 % 10) / 9.0 - 0.5));
+                minute(&world, &arn, rps, task);
+            });
+            (0..30).for_each(|_| minute(&world, &arn, rps, task));
             let count = f64::from(tasks(&world, &arn));
             let memory = idle + rps / count * cost;
             prop_assert!(memory <= 80.0 * 1.1, "{memory} % on {count}: {:?}", world.titles());

@@ -46,6 +46,8 @@ pub struct LoadLevel {
     pub tasks: u32,
     /// In percent.
     pub cpu: Option<f64>,
+    /// CPU that all tasks use, in percent of one.
+    pub used_cpu: Option<f64>,
     /// In percent.
     pub memory: Option<f64>,
     /// The highest utilization of one of the minutes, in percent.
