@@ -116,9 +116,28 @@ fn cpu_is_counted_by_the_tasks_that_had_it() {
     assert_eq!(given.count(), None, "{}", given.decided().reason);
 }
 
+/// A window with a minimum never has fewer tasks because another one is open, too.
+#[rstest]
+#[case("max=1", "min=2", 2)]
+#[case("max=1", "min=1", 1)]
+#[case("max=3 min=3", "max=2", 3)]
+fn no_window_makes_another_one_drop(#[case] one: &str, #[case] other: &str, #[case] expected: u32) {
+    let windows = [(one, other), (other, one)];
+    for (first, second) in windows {
+        let given = given()
+            .runs(6)
+            .tag("schedule", &format!("sat 02:00-04:00 UTC {first}"))
+            .tag("schedule.2", &format!("sat 02:00-04:00 UTC {second}"));
+        assert_eq!(given.count(), Some(expected), "{first}, {second}");
+    }
+}
+
 #[test]
 fn missing_data_is_not_zero_load() {
-    let mut silent = given().runs(6).tag("scale", "min=2 max=8 memory=80");
+    let mut silent = given()
+        .runs(6)
+        .requests(5.0)
+        .tag("scale", "min=2 max=8 memory=80");
     silent.observed.load.memory = std::collections::BTreeMap::new();
     assert_eq!(silent.count(), None);
     assert_eq!(
@@ -142,7 +161,7 @@ fn missing_data_is_not_zero_load() {
         gone.decided().reason
     );
     let old = NOW - SignedDuration::from_mins(6);
-    let mut stale = given().runs(6);
+    let mut stale = given().runs(6).requests(5.0);
     stale.observed.load.cpu.retain(|minute, _| *minute < old);
     assert_eq!(stale.count(), None);
 }

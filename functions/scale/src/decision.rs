@@ -19,6 +19,8 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 pub const SCALE_IN_PACE: SignedDuration = SignedDuration::from_secs(170);
 /// Messages a minute of one task below which each message in hand may occupy a task of its own.
 const SLOW_RATE: f64 = 1.0;
+/// How long a count within the bounds is kept that somebody else set.
+pub const SET_BY_OTHERS_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// How long a service runs on that someone started in a window with min=0.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(2);
 
@@ -61,9 +63,10 @@ impl<'a> Bounds<'a> {
         let min_window = min_window.or(stop_window.filter(|_| has_queue));
         let asked = min_window.and_then(|window| window.min);
         let capped = max_window.and_then(|window| window.max);
+        let floor = open.iter().filter_map(|window| window.min).max();
         let max = capped
             .unwrap_or(scale.max)
-            .max(asked.unwrap_or_default())
+            .max(floor.unwrap_or_default())
             .min(scale.max);
         Self {
             min: asked.unwrap_or(scale.min).min(max),
@@ -93,6 +96,10 @@ pub enum KeepReason {
     MissingData(MissingData),
     /// The peak need, in tasks, is not clearly lower than the count.
     Peak(f64),
+    /// Somebody else set the count a while ago.
+    SetByOthers {
+        since: Timestamp,
+    },
     /// Tasks are missing, and those that run are beyond their target: what the load needs can't be measured.
     MissingTasks {
         running: u32,
@@ -230,7 +237,20 @@ impl Decision<'_> {
         if wanted >= count || peak >= f64::from(count) * (1.0 - TOLERANCE) {
             return Err(KeepReason::Peak(peak));
         }
-        Ok(wanted)
+        match self.find_set_by_others(count) {
+            Some(since) => Err(KeepReason::SetByOthers { since }),
+            None => Ok(wanted),
+        }
+    }
+
+    /// Returns the time at which the count was noticed, if somebody else set it a while ago. A queue shows what its tasks are for.
+    fn find_set_by_others(&self, count: u32) -> Option<Timestamp> {
+        let set = self.state.scaling.set_by_others?;
+        if self.demand.queue.is_some() {
+            return None;
+        }
+        let is_recent = self.now.duration_since(set.since) < SET_BY_OTHERS_FOR;
+        (set.count == count && count > self.scale.min && is_recent).then_some(set.since)
     }
 
     /// Returns the overload of the running tasks while others are missing: they can't be placed, or don't start.

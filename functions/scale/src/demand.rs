@@ -16,7 +16,7 @@ use crate::leak::measure_rise;
 use crate::metric::Metric;
 use crate::observed::{HISTORY, MIN_DATA_MINUTES, SCALE_IN_WINDOW, is_fresh};
 use crate::queue::{Performance, QueueWork};
-use crate::requests::{fill_gaps, is_idle, measure_share};
+use crate::requests::{count_requests, is_idle, measure_share};
 use crate::signal::{Minute, Signal};
 use crate::unresponsive::Unresponsives;
 
@@ -170,6 +170,8 @@ impl Demand {
         });
         let (queue, queue_signal) = judged.unzip();
         let share = measure_share(load, &history);
+        let is_idle = is_idle(service, load, now);
+        let has_no_requests = load.requests.is_some() && is_idle;
         // What tasks used before they were stopped asks for none.
         let mut signals = if queue.is_some() && service.desired_count == 0 {
             Vec::new()
@@ -179,7 +181,7 @@ impl Demand {
         signals.extend(queue_signal);
         Self {
             queue,
-            is_idle: is_idle(service, load, now),
+            is_idle,
             share,
             unresponsive: find_excess(scale, load, state),
             overload: find_overload(scale, load, now),
@@ -190,7 +192,7 @@ impl Demand {
                 .filter_map(|signal| signal.needed.last_key_value())
                 .map(|(at, _)| *at)
                 .max(),
-            peak: peak_of_all(&signals, now),
+            peak: peak_of_all(&signals, has_no_requests, now),
         }
     }
 }
@@ -221,9 +223,9 @@ fn build_signals(
             signal
         }
     });
-    let requests = load.requests.as_ref().zip(scale.rps);
+    let requests = count_requests(load).zip(scale.rps);
     let requests = requests.map(|(series, rps)| {
-        let own = fill_gaps(series, &load.cpu).into_iter();
+        let own = series.into_iter();
         let own = own.map(|(at, count)| (at, count * share)).collect();
         Signal::from_requests(&own, rps)
             .extrapolate(now)
@@ -313,11 +315,16 @@ fn need_source(signal: &Signal, minute: Minute) -> NeedSource {
 }
 
 /// Returns the largest peak of all metrics. One metric without enough data makes the peak unknown,
-/// since it could be the one that needs the most tasks.
-fn peak_of_all(signals: &[Signal], now: Timestamp) -> Result<f64, MissingData> {
+/// since it could be the one that needs the most tasks, unless there are no requests at all.
+fn peak_of_all(
+    signals: &[Signal],
+    has_no_requests: bool,
+    now: Timestamp,
+) -> Result<f64, MissingData> {
     signals
         .iter()
         .map(|signal| peak_tasks(signal, now))
+        .filter(|peak| peak.is_ok() || !has_no_requests)
         .try_fold(0.0_f64, |largest, peak| Ok(largest.max(peak?)))
 }
 

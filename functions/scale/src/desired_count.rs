@@ -3,7 +3,7 @@
 use lamplighter::Plan;
 use lamplighter::plan::{Action, ScalingAction, SetDesiredCount};
 
-use crate::decision::{self, Decision};
+use crate::decision::{self, Decision, KeepReason};
 use crate::demand::Need;
 use crate::messages;
 use crate::reasons;
@@ -70,7 +70,14 @@ fn scale_in(decision: &Decision<'_>) -> Plan {
     let min = decision.bounds.min;
     let wanted = match decision.scale_in_target(desired, min) {
         Ok(wanted) => wanted,
-        Err(reason) => return Plan::nothing(reasons::describe_kept(&reason, desired, min)),
+        Err(reason) => {
+            let mut plan = Plan::nothing(reasons::describe_kept(&reason, desired, min));
+            if let KeepReason::SetByOthers { since } = reason {
+                plan.messages
+                    .push(messages::count_set_by_others(decision, since));
+            }
+            return plan;
+        }
     };
     if decision.was_scaled_recently() {
         return Plan::nothing(format!(

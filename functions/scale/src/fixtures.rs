@@ -9,7 +9,7 @@ use lamplighter::model::{
 };
 use lamplighter::plan::{Action, ScalingAction};
 use lamplighter::policy::StackDefaults;
-use lamplighter::state::{Scaling, Surge, TargetState};
+use lamplighter::state::{Scaling, SetByOthers, Surge, TargetState};
 use lamplighter::{Event, Plan};
 use serde_json::Value;
 
@@ -84,6 +84,9 @@ impl Given {
         let count = i32::try_from(count).unwrap();
         let service = self.service();
         (service.desired_count, service.running_count) = (count, count);
+        let since = NOW - SignedDuration::from_hours(2);
+        let count = count.unsigned_abs();
+        self.memory.scaling.set_by_others = Some(SetByOthers { count, since });
         self
     }
 

@@ -8,7 +8,7 @@ use lamplighter::state::LoadLevel;
 
 use crate::demand::round_up_tasks;
 use crate::history::{FREQUENT_VALUES, MINUTE};
-use crate::requests::fill_gaps;
+use crate::requests::count_requests;
 
 /// Minutes whose mean is a level.
 pub const LEVEL: SignedDuration = SignedDuration::from_mins(3);
@@ -34,8 +34,7 @@ pub fn measure_level(
     if at.duration_since(newest) > MAX_DELAY {
         return None;
     }
-    let requests = load.requests.as_ref();
-    let requests = requests.map(|requests| fill_gaps(requests, &load.cpu));
+    let requests = count_requests(load);
     let minutes = newest - LEVEL + MINUTE..=newest;
     let (series, least) = match &requests {
         Some(requests) => (requests, FEW_REQUESTS),

@@ -77,6 +77,22 @@ fn describe_window(decision: &Decision<'_>) -> String {
     }
 }
 
+/// Says once that a count is kept that somebody else set, until when, and how to keep it for good.
+pub fn count_set_by_others(decision: &Decision<'_>, since: Timestamp) -> Message {
+    let count = decision.desired_count();
+    Message::info(format!(
+        "{} kept for an hour - set by somebody else (min={})",
+        reasons::describe_tasks(count),
+        decision.bounds.min
+    ))
+    .action("Lamplighter adds tasks if the load needs more, and takes none away for an hour.")
+    .why("The load needs fewer. The count is within the bounds, so whoever set it may expect more load.")
+    .next(format!(
+        "To keep it, set min={count} in the tag {SCALE}. Otherwise nothing to do."
+    ))
+    .deduplicated_by(format!("set-by-others:{since}"))
+}
+
 /// Builds the warning that the load needs more tasks than the tag or Application Auto Scaling
 /// allows.
 pub fn max_tasks_reached(decision: &Decision<'_>, max: u32, need: &Need) -> Option<Message> {

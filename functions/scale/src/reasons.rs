@@ -115,6 +115,9 @@ pub fn describe_kept(reason: &KeepReason, count: u32, min: u32) -> String {
             metric.name(),
             HISTORY.as_mins()
         ),
+        KeepReason::SetByOthers { since } => {
+            format!("somebody else set it, noticed at {since}")
+        }
         KeepReason::MissingTasks { running, percent } => {
             format!("only {running} of them run, and are used to {percent:.0} %")
         }

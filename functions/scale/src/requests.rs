@@ -1,11 +1,11 @@
 //! The requests that a service gets: those that nobody reported, and its share of a target group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Load, Series, Service};
 
-use crate::history::TaskHistory;
+use crate::history::{FREQUENT_VALUES, TaskHistory};
 use crate::observed::{HISTORY, MIN_DATA_MINUTES, is_fresh};
 
 /// The time by which requests may arrive later than CPU utilization.
@@ -16,27 +16,32 @@ const SHARE_MINUTES: usize = 5;
 const NEWEST: usize = 3;
 /// The share of the targets from which all of them are taken for tasks of the service: some may be starting.
 const WHOLE: f64 = 0.8;
+/// The values per target that one a minute can't be.
+const MORE_VALUES: f64 = 1.25;
 
-/// Returns requests with zero where none were reported: a load balancer reports only what there is. A minute counts if CPU was
-/// measured in it, which proves that metrics arrive, and is old enough for the requests to have arrived as well.
-pub fn fill_gaps(requests: &Series, cpu: &Series) -> Series {
-    let Some((newest, _)) = cpu.last_key_value() else {
-        return requests.clone();
+/// Returns the requests, with zero where none were reported: a load balancer reports only what there is. A minute counts if another
+/// metric of the service was measured in it, which proves that metrics arrive, and is old enough for the requests to have arrived
+/// as well. `None` if nothing counts requests.
+pub fn count_requests(load: &Load) -> Option<Series> {
+    let requests = load.requests.as_ref()?;
+    let others = [&load.cpu, &load.memory, &load.tasks].into_iter();
+    let measured: BTreeSet<Timestamp> = others.flat_map(|series| series.keys().copied()).collect();
+    let Some(newest) = measured.last() else {
+        return Some(requests.clone());
     };
     let settled = *newest - REQUEST_LAG;
-    let zeros = cpu.range(..=settled).map(|(at, _)| (*at, 0.0));
+    let zeros = measured.range(..=settled).map(|at| (*at, 0.0));
     let mut filled: Series = zeros.collect();
     filled.extend(requests.iter().map(|(at, count)| (*at, *count)));
-    filled
+    Some(filled)
 }
 
 /// Reports whether a load balancer counted no request in the last 15 minutes. A service without a load balancer is idle, one
 /// behind another kind than an application load balancer is not: nothing counts its requests.
 pub fn is_idle(service: &Service, load: &Load, now: Timestamp) -> bool {
-    let Some(requests) = &load.requests else {
+    let Some(filled) = count_requests(load) else {
         return service.target_groups.is_empty();
     };
-    let filled = fill_gaps(requests, &load.cpu);
     let recent: Vec<f64> = filled
         .range(now - HISTORY..)
         .map(|(_, count)| *count)
@@ -51,7 +56,7 @@ pub fn is_idle(service: &Service, load: &Load, now: Timestamp) -> bool {
 /// there, as of a second service. The load balancer divides the requests by all targets, which tells their number.
 ///
 /// Of all minutes the median counts, since tasks that start or stop are not registered in the same minute, or a larger share of the
-/// newest minutes. With 20-second metrics, whose values stand for a third of a task, a share counts three times.
+/// newest minutes. More values than targets are those of 20-second metrics, each of which stands for a third of a task.
 pub fn measure_share(load: &Load, history: &TaskHistory<'_>) -> f64 {
     let Some(requests) = &load.requests else {
         return 1.0;
@@ -71,7 +76,12 @@ pub fn measure_share(load: &Load, history: &TaskHistory<'_>) -> f64 {
     let mut sorted = shares;
     sorted.sort_by(f64::total_cmp);
     let median = sorted.get(sorted.len() / 2).copied().unwrap_or(1.0);
-    let share = median.max(newest);
+    let values = if median > MORE_VALUES {
+        FREQUENT_VALUES
+    } else {
+        1.0
+    };
+    let share = median.max(newest) / values;
     if share < WHOLE { share } else { 1.0 }
 }
 

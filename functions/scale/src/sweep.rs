@@ -84,16 +84,40 @@ struct SweepScope<'a> {
 }
 
 impl SweepScope<'_> {
-    /// Returns the services to read: those with a reason to change, and once an hour all of them.
+    /// Returns the services to read: those with a reason to change, some of the others in turn, and once an hour all of them.
     fn find_candidates(&self) -> Vec<Arn> {
-        let on_the_hour = self.now.as_second().rem_euclid(3_600) < 60;
+        let on_the_hour = self.is_on_the_hour();
         let due = self
             .listed
             .iter()
-            .filter(|service| on_the_hour || self.has_cause(service))
-            .map(|service| service.arn.clone());
+            .enumerate()
+            .filter(|(n, service)| on_the_hour || self.has_turn(*n) || self.has_cause(service))
+            .map(|(_, service)| service.arn.clone());
         let candidates: BTreeSet<Arn> = due.chain(self.watched.iter().cloned()).collect();
         candidates.into_iter().collect()
+    }
+
+    fn is_on_the_hour(&self) -> bool {
+        self.now.as_second().rem_euclid(3_600) < 60
+    }
+
+    /// Reports whether it is the turn of a service in this minute: one call reads ten.
+    fn has_turn(&self, index: usize) -> bool {
+        let pages = self.listed.len().div_ceil(PAGE).max(1);
+        let minute = usize::try_from(self.now.as_second() / 60).unwrap_or_default();
+        index / PAGE == minute % pages
+    }
+
+    /// Reports whether the desired count is out of the bounds of the tag, or once an hour, whether it differs from the minimum.
+    fn has_drifted(&self, service: &Service, tags: &BTreeMap<String, String>) -> bool {
+        let Ok(Some(scale)) = ScalePolicy::from_tags(tags, self.defaults) else {
+            return false;
+        };
+        let desired = service.desired_count.unsigned_abs();
+        if self.is_on_the_hour() {
+            return desired != scale.min;
+        }
+        desired != 0 && !(scale.min..=scale.max).contains(&desired)
     }
 
     /// Reports whether a service has a load alarm in ALARM, an open schedule window or a queue, on which nothing speaks.
@@ -103,19 +127,21 @@ impl SweepScope<'_> {
             || is_in_window(service, self.now, self.defaults)
     }
 
-    /// Reports whether a service that was read needs a decision. Once an hour, this includes
-    /// services that drifted from their minimum.
+    /// Reports whether a service that was read needs a decision. This includes services out of their bounds, and once an hour those
+    /// that drifted from their minimum.
     fn needs_decision(&self, service: &Service) -> bool {
         if self.watched.contains(&service.arn) {
             return true;
         }
         self.listed.iter().any(|listed| {
             listed.arn == service.arn
-                && (self.has_cause(listed)
-                    || differs_from_min(service, &listed.tags, self.defaults))
+                && (self.has_cause(listed) || self.has_drifted(service, &listed.tags))
         })
     }
 }
+
+/// Services that one call of DescribeServices reads.
+const PAGE: usize = 10;
 
 fn has_queue(service: &Tagged, defaults: &StackDefaults) -> bool {
     ScalePolicy::from_tags(&service.tags, defaults)
@@ -138,16 +164,4 @@ fn is_in_window(service: &Tagged, now: Timestamp, defaults: &StackDefaults) -> b
         let is_other = window.min > Some(scale.min) || window.min == Some(0);
         (is_other || is_narrower) && window.is_open(now)
     })
-}
-
-/// Reports whether the desired count differs from the minimum of the tag.
-fn differs_from_min(
-    service: &Service,
-    tags: &BTreeMap<String, String>,
-    defaults: &StackDefaults,
-) -> bool {
-    let Ok(Some(scale)) = ScalePolicy::from_tags(tags, defaults) else {
-        return false;
-    };
-    service.desired_count.unsigned_abs() != scale.min
 }

@@ -17,7 +17,7 @@ use crate::load_level::{
     Growth, IDLE_CPU, LEVEL, MAX_DELAY, OTHER_LOAD, measure_growth, measure_level, measure_steady,
 };
 use crate::observed::Observed;
-use crate::requests::fill_gaps;
+use crate::requests::count_requests;
 
 /// The time in which added tasks start and warm up.
 const TRIAL: SignedDuration = SignedDuration::from_mins(5);
@@ -215,13 +215,12 @@ impl<'a> Unresponsives<'a> {
         let present = measure_level(load, |minute| history.tasks_at(minute), now);
         let growth = scaling.trial.zip(present);
         let growth = growth.and_then(|(trial, present)| measure_growth(&trial, &present));
-        let requests = load.requests.as_ref();
         Self {
             known: &scaling.unresponsive,
             is_on_trial: has_new_step
                 && present.is_some_and(|present| !hides_load(&present))
                 && growth.is_some_and(|growth| growth <= OTHER_LOAD),
-            requests: requests.map(|requests| fill_gaps(requests, &load.cpu)),
+            requests: count_requests(load),
             cpu: &load.cpu,
             history,
         }

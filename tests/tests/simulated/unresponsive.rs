@@ -347,6 +347,37 @@ proptest! {
         (0..30).for_each(|_| minute_with_memory(&world, &arn, 0.0, memory));
         prop_assert_eq!(tasks(&world, &arn), 2, "{:?}", world.titles());
     }
+
+    /// The same if a metric is missing: another one shows that metrics arrive.
+    #[test]
+    fn no_load_reaches_the_minimum_whatever_is_missing(
+        rps in 5.0..150.0_f64,
+        missing in 1_usize..15,
+        scale in prop::sample::select(vec!["rps=10 memory=80", "rps=off cpu=70 memory=80", "cpu=70"]),
+    ) {
+        let world = World::new();
+        let arn = service(&world, &format!("min=2 max=20 {scale}"));
+        (0..20).for_each(|_| minute(&world, &arn, rps, Task::default()));
+        for _ in 0..30 {
+            let events = world.minute(&arn, 0.0, Task::default());
+            if let Some(load) = world.state_mut().loads.get_mut(&arn) {
+                let series = [&mut load.cpu, &mut load.memory, &mut load.tasks, &mut load.requests_per_target];
+                for (n, series) in series.into_iter().enumerate() {
+                    if missing & (1 << n) != 0 {
+                        series.pop_last();
+                    }
+                }
+            }
+            for event in events {
+                world.invoke(&Scale, event).unwrap().unwrap();
+            }
+            sweep(&world);
+        }
+        // Without any other metric, nothing shows that metrics arrive.
+        if missing & 7 != 7 {
+            prop_assert_eq!(tasks(&world, &arn), 2, "{:?}", world.titles());
+        }
+    }
 }
 
 /// During a blue/green deployment four tasks at their limit beside four idle ones are four too few.
@@ -405,8 +436,10 @@ fn idle_tasks_of_a_new_revision_hide_no_load(#[case] values: f64) {
 }
 
 /// Two services on one target group run the tasks that the load needs, and not twice as many.
-#[test]
-fn the_load_of_a_shared_target_group_counts_once() {
+#[rstest]
+#[case::one_minute_metrics(1.0)]
+#[case::twenty_second_metrics(3.0)]
+fn the_load_of_a_shared_target_group_counts_once(#[case] values: f64) {
     let world = World::new();
     let web = service(&world, "min=2 max=20 rps=10");
     let other = world.scaled("other", "min=2 max=20 rps=10");
@@ -419,7 +452,13 @@ fn the_load_of_a_shared_target_group_counts_once() {
     let both = |rps: f64| [(web.clone(), rps), (other.clone(), rps)];
     let pass = |rps: f64, times: usize| {
         for _ in 0..times {
-            for event in world.minute_of(&both(rps), Task::default()) {
+            let events = world.minute_of(&both(rps), Task::default());
+            for load in world.state_mut().loads.values_mut() {
+                if let Some(mut newest) = load.tasks.last_entry() {
+                    *newest.get_mut() *= values;
+                }
+            }
+            for event in events {
                 world.invoke(&Scale, event).unwrap().unwrap();
             }
             sweep(&world);

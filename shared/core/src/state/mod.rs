@@ -32,7 +32,8 @@ pub use releases::{
 };
 pub use requests::{OpenRequests, RequestState, approval_key};
 pub use scaling::{
-    LoadLevel, NoGain, RaisedMinimum, Scaling, ScalingState, Surge, Unresponsive, Utilization,
+    LoadLevel, NoGain, RaisedMinimum, Scaling, ScalingState, SetByOthers, Surge, Unresponsive,
+    Utilization,
 };
 pub(crate) use target::silenced_key;
 pub use target::{Pending, RecordedHold, TargetState};

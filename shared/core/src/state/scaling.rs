@@ -19,6 +19,8 @@ pub struct ScalingState {
     pub stopped_since: Option<Timestamp>,
     /// The time at which someone else started a service that Lamplighter had stopped.
     pub started_by_others: Option<Timestamp>,
+    /// The desired count that somebody else set.
+    pub set_by_others: Option<SetByOthers>,
     /// Messages that one task finished in a minute, when that could be measured last.
     pub task_rate: Option<f64>,
     /// Tasks that were added to a queue worker in vain.
@@ -29,6 +31,14 @@ pub struct ScalingState {
     pub trial: Option<LoadLevel>,
     /// The utilizations that added tasks did not lower.
     pub unresponsive: Vec<Unresponsive>,
+}
+
+/// A desired count that somebody else set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetByOthers {
+    pub count: u32,
+    /// When it was noticed.
+    pub since: Timestamp,
 }
 
 /// A utilization of the tasks of a service.

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::{Action, ScalingAction, SetDesiredCount, SetMinCapacity};
-use crate::state::scaling::{RaisedMinimum, Scaling, Surge};
+use crate::state::scaling::{RaisedMinimum, Scaling, SetByOthers, Surge};
 use crate::state::target::TargetState;
 
 impl TargetState {
@@ -25,6 +25,14 @@ impl TargetState {
             self.scaling.stopped_since = None;
             self.scaling.started_by_others = Some(now);
         }
+        let known = self.scaling.scalings.last().map(|scaling| scaling.to);
+        // Application Auto Scaling sets the count of a service that has a minimum there.
+        let by_others = desired.filter(|desired| known != Some(*desired) && minimum.is_none());
+        self.scaling.set_by_others = by_others.map(|count| {
+            let known = self.scaling.set_by_others;
+            let same = known.filter(|known| known.count == count);
+            same.unwrap_or(SetByOthers { count, since: now })
+        });
         self.scaling.surge = self
             .scaling
             .surge
