@@ -62,7 +62,7 @@ impl Decision<'_> {
     fn plan_backup(&self) -> Plan {
         let identifier = self.snapshot_identifier();
         match self.slot_snapshot() {
-            Some(snapshot) if snapshot.is_restorable() => {
+            Some(snapshot) if snapshot.holds_data() => {
                 self.delete_expired(&format!("{identifier} is available"))
             }
             Some(snapshot) if snapshot.status == "failed" => {
@@ -89,6 +89,7 @@ impl Decision<'_> {
         }
         let create = CreateSnapshot {
             database: self.database.arn.clone(),
+            node: self.database.snapshot_node.clone(),
             identifier,
             tags: build_snapshot_tags(
                 self.database,

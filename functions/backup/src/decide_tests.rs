@@ -332,6 +332,7 @@ fn a_first_backup_that_failed_is_critical_however_the_failure_is_worded() {
     let failed = |identifier: &str| {
         Action::Backup(BackupAction::CreateSnapshot(CreateSnapshot {
             database: orders(),
+            node: None,
             identifier: identifier.into(),
             tags: BTreeMap::new(),
         }))

@@ -38,16 +38,15 @@ impl<'a> Decision<'a> {
     /// already used it.
     pub fn snapshot_identifier(&self) -> String {
         let name = name_for_slot(&self.database.arn, self.slot);
-        let resource_id = &self.database.resource_id;
         let is_taken = self
             .observed
             .snapshots
             .iter()
-            .any(|s| s.identifier == name && !s.matches_resource_id(resource_id));
+            .any(|s| s.identifier == name && !s.belongs_to(self.database));
         if !is_taken {
             return name;
         }
-        let hash = Sha256::digest(resource_id)
+        let hash = Sha256::digest(self.database.identity())
             .iter()
             .take(2)
             .fold(0_u16, |hash, byte| (hash << 8) | u16::from(*byte));
@@ -83,9 +82,7 @@ impl<'a> Decision<'a> {
 
     /// Returns the rotation rules for the snapshots of this database.
     pub fn rotation_rules<'r>(&'r self, in_use: &'r BTreeSet<String>) -> RotationRules<'r> {
-        self.context
-            .policy
-            .rotation_rules(&self.database.arn, &self.database.resource_id, in_use)
+        self.context.policy.rotation_rules(self.database, in_use)
     }
 
     /// Returns the identifiers of snapshots that are shared, being copied or being restored, and

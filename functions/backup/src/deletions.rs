@@ -17,7 +17,7 @@ impl Decision<'_> {
 
     /// Deletes only the snapshots that can't serve as a backup.
     pub fn delete_unusable(&self, because: &str) -> Plan {
-        self.delete_snapshots(because, |snapshot| !snapshot.is_restorable())
+        self.delete_snapshots(because, |snapshot| !snapshot.holds_data())
     }
 
     fn delete_snapshots(&self, because: &str, may_delete: fn(&Snapshot) -> bool) -> Plan {
@@ -75,7 +75,7 @@ impl Decision<'_> {
         decisions
             .iter()
             .filter(|(snapshot, _)| {
-                snapshot.is_restorable()
+                snapshot.holds_data()
                     && snapshot.is_taken_by(&self.context.policy.stack, &self.database.arn)
             })
             .filter_map(|(snapshot, decision)| {

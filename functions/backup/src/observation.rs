@@ -15,7 +15,7 @@ use crate::due_copies::snapshots_to_copy;
 use crate::observed::{Copies, Observed};
 use crate::policy::Policy;
 use crate::reads::Reads;
-use crate::sharing::{SharingCheck, check_sharing};
+use crate::sharing::{Sharing, SharingCheck, check_sharing};
 
 /// Maximum number of copies that run at one place at a time, over all databases.
 const MAX_CONCURRENT_COPIES: usize = 5;
@@ -95,16 +95,19 @@ impl Prefetched {
         let database = self.databases.get(arn).cloned();
         let snapshots = self.read_snapshots(context, cloud).await?;
         let quota = self.quota_of(arn);
-        let check = SharingCheck {
-            context,
-            snapshots: &snapshots,
-            resource_id: database
-                .as_ref()
-                .map_or("", |database| database.resource_id.as_str()),
-            quota,
-            now: self.at,
+        let sharing = match &database {
+            Some(database) => {
+                let check = SharingCheck {
+                    context,
+                    snapshots: &snapshots,
+                    database,
+                    quota,
+                    now: self.at,
+                };
+                check_sharing(check, cloud).await?
+            }
+            None => Sharing::default(),
         };
-        let sharing = check_sharing(check, cloud).await?;
         let mut observed = Observed {
             database,
             quota,

@@ -42,9 +42,7 @@ impl Observed {
         let database = self.database.as_ref()?;
         self.snapshots
             .iter()
-            .filter(|snapshot| {
-                snapshot.is_restorable() && snapshot.matches_resource_id(&database.resource_id)
-            })
+            .filter(|snapshot| snapshot.holds_data() && snapshot.belongs_to(database))
             .filter_map(|snapshot| snapshot.taken_at)
             .max()
             .max(database.latest_restorable)

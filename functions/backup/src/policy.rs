@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lamplighter::model::Arn;
+use lamplighter::model::Database;
 use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
 
 use crate::rotate::RotationRules;
@@ -37,14 +37,12 @@ impl Policy {
     /// Returns the rotation rules for the snapshots of one database.
     pub(crate) fn rotation_rules<'a>(
         &'a self,
-        database: &'a Arn,
-        resource_id: &'a str,
+        database: &'a Database,
         in_use: &'a BTreeSet<String>,
     ) -> RotationRules<'a> {
         RotationRules {
             stack: &self.stack,
             database,
-            resource_id,
             keep: &self.backup.keep,
             zone: &self.backup.zone,
             in_use,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Arn, Snapshot};
+use lamplighter::model::{Database, Snapshot};
 use lamplighter::policy::Retention;
 
 use crate::tiers::reasons_of_tiers;
@@ -36,10 +36,8 @@ pub enum RotationDecision {
 #[derive(Debug, Clone, Copy)]
 pub struct RotationRules<'a> {
     pub stack: &'a str,
-    pub database: &'a Arn,
-    /// Resource ID of the current database. Snapshots of an earlier database of the same name are
-    /// kept.
-    pub resource_id: &'a str,
+    /// The current database. Snapshots of an earlier one of the same name are kept.
+    pub database: &'a Database,
     pub keep: &'a Retention,
     pub zone: &'a TimeZone,
     /// Identifiers of snapshots that are shared, being copied or being restored.
@@ -96,14 +94,14 @@ pub fn rotate_snapshots<'s>(
         .collect()
 }
 
-/// Returns the restorable snapshots that the stack took of the current database, newest first.
+/// Returns the complete snapshots that the stack took of the current database, newest first.
 fn good_snapshots<'s>(snapshots: &'s [Snapshot], rules: RotationRules<'_>) -> Vec<&'s Snapshot> {
     let mut good: Vec<&Snapshot> = snapshots
         .iter()
         .filter(|s| {
-            s.is_taken_by(rules.stack, rules.database)
-                && s.matches_resource_id(rules.resource_id)
-                && s.is_restorable()
+            s.is_taken_by(rules.stack, &rules.database.arn)
+                && s.belongs_to(rules.database)
+                && s.holds_data()
         })
         .collect();
     good.sort_by(|a, b| (b.taken_at, &b.identifier).cmp(&(a.taken_at, &a.identifier)));
@@ -141,7 +139,7 @@ fn other_keep_reasons(
         ),
         (snapshot.is_held(), HELD),
         (
-            rules.in_use.contains(&snapshot.identifier),
+            rules.in_use.contains(&snapshot.identifier) || !snapshot.is_restorable(),
             "shared, being copied or being restored",
         ),
         (
@@ -165,13 +163,13 @@ fn decide_unusable(
     rules: RotationRules<'_>,
     now: Timestamp,
 ) -> RotationDecision {
-    if !snapshot.is_taken_by(rules.stack, rules.database) {
+    if !snapshot.is_taken_by(rules.stack, &rules.database.arn) {
         return RotationDecision::keep("not taken by this stack");
     }
     if snapshot.is_held() {
         return RotationDecision::keep(HELD);
     }
-    if !snapshot.matches_resource_id(rules.resource_id) {
+    if !snapshot.belongs_to(rules.database) {
         return RotationDecision::keep("from an earlier database of this name");
     }
     let age = snapshot.taken_at.map(|at| now.duration_since(at));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Arn, DatabaseKind, Snapshot};
+use lamplighter::model::{Arn, Database, DatabaseKind, Snapshot};
 use lamplighter::policy::{
     BackupPolicy, HOLD, Retention, STACK, StackDefaults, TARGET, TIER, VERIFIED,
 };
@@ -14,6 +14,14 @@ use rstest::rstest;
 use crate::rotate::{RotationDecision, RotationRules, rotate_snapshots};
 
 const DATABASE: &str = "arn:aws:rds:eu-west-1:123456789012:db:orders";
+
+fn database(resource_id: &str) -> Database {
+    Database {
+        arn: Arn::new(DATABASE),
+        resource_id: resource_id.to_owned(),
+        ..Database::default()
+    }
+}
 
 fn keep(text: &str) -> Retention {
     BackupPolicy::parse(&format!("keep={text}"), &StackDefaults::default())
@@ -45,12 +53,11 @@ fn verdicts<'s>(
     keep: &Retention,
     zone: &TimeZone,
 ) -> Vec<(&'s Snapshot, RotationDecision)> {
-    let database = Arn::new(DATABASE);
+    let database = database("");
     let in_use = BTreeSet::new();
     let rules = RotationRules {
         stack: "lamplighter",
         database: &database,
-        resource_id: "",
         keep,
         zone,
         in_use: &in_use,
@@ -328,11 +335,10 @@ fn snapshots_of_a_database_that_had_the_name_before_stay_and_fill_no_tier() {
             "db-NEW".into()
         };
     }
-    let (database, in_use, keep) = (Arn::new(DATABASE), BTreeSet::new(), keep("3d"));
+    let (database, in_use, keep) = (database("db-NEW"), BTreeSet::new(), keep("3d"));
     let rules = RotationRules {
         stack: "lamplighter",
         database: &database,
-        resource_id: "db-NEW",
         keep: &keep,
         zone: &TimeZone::UTC,
         in_use: &in_use,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
-use lamplighter::model::{Quota, Snapshot};
+use lamplighter::model::{Database, Quota, Snapshot};
 
 use crate::policy::Policy;
 use crate::reads::Reads;
@@ -19,8 +19,8 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 pub struct SharingCheck<'a> {
     pub context: TargetContext<'a, Policy>,
     pub snapshots: &'a [Snapshot],
-    /// Resource ID of the current database.
-    pub resource_id: &'a str,
+    /// The current database.
+    pub database: &'a Database,
     pub quota: Quota,
     pub now: Timestamp,
 }
@@ -64,7 +64,7 @@ impl<'a> SharingCheck<'a> {
         self.quota.is_reached()
             || self.snapshots.iter().any(|snapshot| {
                 let is_new = snapshot.taken_at.is_some_and(|at| at + CLOCK_SKEW >= slot);
-                snapshot.status == "failed" || (snapshot.is_restorable() && is_new)
+                snapshot.status == "failed" || (snapshot.holds_data() && is_new)
             })
     }
 
@@ -72,9 +72,7 @@ impl<'a> SharingCheck<'a> {
     /// delete.
     fn next_deletions(&self) -> Vec<&'a Snapshot> {
         let in_use = BTreeSet::new();
-        let database = &self.context.target.arn;
-        let policy = self.context.policy;
-        let rules = policy.rotation_rules(database, self.resource_id, &in_use);
+        let rules = self.context.policy.rotation_rules(self.database, &in_use);
         let mut expired: Vec<&Snapshot> = rotate_snapshots(self.snapshots, rules, self.now)
             .into_iter()
             .filter(|(_, decision)| decision.delete_reason().is_some())

@@ -91,6 +91,7 @@ impl Candidate<'_> {
         );
         let action = Action::Backup(BackupAction::CreateSnapshot(CreateSnapshot {
             database: database.arn.clone(),
+            node: database.snapshot_node.clone(),
             identifier: build_snapshot_name(&database.arn, &purpose),
             tags: build_snapshot_tags(database, &self.context.policy.stack, &purpose, "rollout"),
         }));
@@ -110,8 +111,7 @@ impl Candidate<'_> {
         let database = &entry.database;
         let stack = self.context.policy.stack.clone();
         entry.snapshots.iter().filter(move |snapshot| {
-            let ours = snapshot.is_taken_by(&stack, &database.arn)
-                && snapshot.matches_resource_id(&database.resource_id);
+            let ours = snapshot.is_taken_by(&stack, &database.arn) && snapshot.belongs_to(database);
             ours && snapshot.status != "failed"
                 && snapshot.taken_at.is_none_or(|at| at + CLOCK_SKEW >= since)
         })

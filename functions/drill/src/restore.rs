@@ -109,7 +109,7 @@ impl Decision<'_> {
             .iter()
             .filter(|snapshot| {
                 snapshot.is_restorable()
-                    && snapshot.matches_resource_id(&source.resource_id)
+                    && snapshot.belongs_to(source)
                     && snapshot.is_taken_by(&self.context.policy.stack, self.source_arn())
             })
             .max_by_key(|snapshot| snapshot.taken_at)
@@ -136,6 +136,9 @@ impl Decision<'_> {
             iops: source.iops.filter(|_| is_multi_az),
             subnet_group: source.subnet_group.clone().or(subnet_group),
             subnets: source.subnets.clone(),
+            shards: taken
+                .and_then(|snapshot| snapshot.shards)
+                .filter(|_| source.has_cluster_mode),
             encrypted: source.encrypted,
             parameter_group: source.parameter_group.clone().or(parameter_group),
             security_group: self.context.policy.group.clone(),

@@ -33,6 +33,7 @@ fn restore_into(name: &str) -> Action {
         iops: None,
         subnet_group: None,
         subnets: Vec::new(),
+        shards: None,
         encrypted: true,
         parameter_group: None,
         security_group: "sg-1".into(),

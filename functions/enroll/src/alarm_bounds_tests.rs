@@ -261,7 +261,7 @@ fn edited(target: Given, kind: &str, edit: fn(&mut Alarm)) -> Given {
 
 /// A target for each way in which people edit an alarm.
 fn list_edited() -> Vec<Given> {
-    let scaled = || service().tag("scale", "min=2 max=8");
+    let scaled = || service().tag("scale", "min=2 max=8 rps=10");
     vec![
         edited(
             with(service(), "latency=1s errors=1"),
@@ -421,7 +421,7 @@ fn bounds() -> impl Strategy<Value = String> {
 /// CloudWatch refuses a metric math alarm on more than ten metrics.
 #[test]
 fn no_alarm_has_more_metrics_than_cloudwatch_accepts() {
-    let mut target = with(service(), "latency=1s balancer-errors=1").tag("scale", "max=4");
+    let mut target = with(service(), "latency=1s balancer-errors=1").tag("scale", "max=4 rps=10");
     let Subject::Service { groups, .. } = &mut target.observed.subject else {
         unreachable!("a service")
     };

@@ -237,7 +237,7 @@ fn without_the_scale_tag_requests_have_no_bound() {
 
 #[test]
 fn two_target_groups_make_one_alarm_over_both() {
-    let mut both = service().tag("scale", "max=8");
+    let mut both = service().tag("scale", "max=8 rps=10");
     let Subject::Service { groups, .. } = &mut both.observed.subject else {
         unreachable!("a service")
     };
@@ -253,9 +253,9 @@ fn two_target_groups_make_one_alarm_over_both() {
 
 #[test]
 fn enrolled_once_nothing_is_left_to_do_and_a_changed_tag_changes_its_alarms_alone() {
-    let enrolled = service().tag("scale", "max=8 cpu=70").enrolled();
+    let enrolled = service().tag("scale", "max=8 rps=10 cpu=70").enrolled();
     assert_eq!(enrolled.decided().reason, "6 alarms up to date");
-    let changed = enrolled.tag("scale", "max=8 cpu=60").alarms();
+    let changed = enrolled.tag("scale", "max=8 rps=10 cpu=60").alarms();
     assert_eq!(
         changed
             .put
@@ -299,7 +299,7 @@ fn an_alarm_of_somebody_else_under_our_name_is_told_and_left() {
 #[test]
 fn an_alarm_that_has_rung_for_an_hour_is_told() {
     // Scaling acts on it, so it is no incident.
-    let mut ringing = service().tag("scale", "min=2 max=8").enrolled();
+    let mut ringing = service().tag("scale", "min=2 max=8 rps=10").enrolled();
     let has = &mut ringing.observed.alarms[0].existing;
     (has.state, has.state_since) = (AlarmState::Alarm, Some(NOW - SignedDuration::from_mins(59)));
     assert_eq!(ringing.findings(), Vec::<String>::new());
@@ -365,7 +365,7 @@ fn a_database_that_will_hurt_is_found(#[case] database: Database, #[case] title:
 
 #[test]
 fn every_finding_as_people_read_it() {
-    let mut stopped = service().tag("scale", "max=8");
+    let mut stopped = service().tag("scale", "max=8 rps=10");
     let Subject::Service { service: none, .. } = &mut stopped.observed.subject else {
         unreachable!("a service")
     };
@@ -378,7 +378,7 @@ fn every_finding_as_people_read_it() {
         deletion_protection: false,
         ..database()
     };
-    let mut alarms = service().tag("scale", "max=8 memory=70").enrolled();
+    let mut alarms = service().tag("scale", "max=8 rps=10 memory=70").enrolled();
     alarms.observed.alarms[0].is_ours = false;
     let ringing = &mut alarms.observed.alarms[1].existing;
     (ringing.state, ringing.state_since) =
@@ -458,7 +458,7 @@ fn application() -> Given {
     let mut service = *service;
     service
         .tags
-        .insert("lamplighter:scale".into(), "min=2 max=8".into());
+        .insert("lamplighter:scale".into(), "min=2 max=8 rps=10".into());
     let arn = Arn::new("arn:aws:cloudwatch::123456789012:dashboard/lamplighter-eu-west-1-shop");
     service
         .tags

@@ -45,7 +45,7 @@ fn what_the_last_ten_minutes_needed_is_kept() {
 
 #[test]
 fn a_minute_adds_at_most_as_much_again_or_four() {
-    let wide = || given().tag("scale", "min=1 max=100").cpu(1.0);
+    let wide = || given().tag("scale", "min=1 max=100 rps=10").cpu(1.0);
     assert_eq!(wide().runs(1).requests(900.0).count(), Some(5));
     assert_eq!(wide().runs(20).requests(900.0).count(), Some(40));
     // Half a minute after 20 became 40, twenty is still what the step is counted from.
@@ -307,7 +307,7 @@ fn a_surge_is_told_when_it_begins_and_when_it_is_over() {
     // Somebody has set the count back by hand: what comes now is a new surge.
     assert_eq!(given().surge(43, 2, 8).requests(37.2).titles().len(), 1);
     assert_eq!(
-        given().requests(99.0).tag("scale", "max=4").titles(),
+        given().requests(99.0).tag("scale", "max=4 rps=10").titles(),
         [
             "scaled out 2 → 4 tasks - 99.0 req/s at 10 per task, 10 needed (max 4)",
             "2/10 needed tasks running - max=4 reached"
@@ -323,7 +323,7 @@ fn a_surge_is_told_when_it_begins_and_when_it_is_over() {
 #[case::raised(given().auto_scaled(2, 6).requests(37.2), Some((4, false)))]
 #[case::within_its_bounds(given().auto_scaled(2, 3).requests(37.2), Some((3, false)))]
 #[case::calm(given().auto_scaled(2, 6), None)]
-#[case::told_only(given().auto_scaled(2, 6).requests(37.2).tag("scale", "min=2 max=8 autoscaling=notify"), None)]
+#[case::told_only(given().auto_scaled(2, 6).requests(37.2).tag("scale", "min=2 max=8 rps=10 autoscaling=notify"), None)]
 #[case::a_window(given().auto_scaled(2, 6).tag("schedule", "sat 02:00-05:00 UTC min=5"), Some((5, false)))]
 fn under_application_auto_scaling_the_minimum_moves(
     #[case] given: crate::fixtures::Given,
@@ -509,7 +509,7 @@ fn a_minimum_that_somebody_else_has_set_is_left_alone() {
     let mut theirs = given()
         .runs(10)
         .auto_scaled(10, 20)
-        .tag("scale", "min=2 max=20");
+        .tag("scale", "min=2 max=20 rps=10");
     theirs.memory.scaling.raised = Some(RaisedMinimum { before: 2, to: 6 });
     assert_eq!(theirs.floor(), None);
 }
@@ -560,7 +560,7 @@ proptest! {
     fn more_load_never_means_fewer_tasks(
         runs in 1_u32..20, rps in 0.0..500.0_f64, more in 0.0..500.0_f64, cpu in 0.0..100.0_f64,
     ) {
-        let count = |rps: f64| given().tag("scale", "max=40").runs(runs).requests(rps).cpu(cpu).count().unwrap_or(runs);
+        let count = |rps: f64| given().tag("scale", "max=40 rps=10").runs(runs).requests(rps).cpu(cpu).count().unwrap_or(runs);
         prop_assert!(count(rps + more) >= count(rps));
     }
 }

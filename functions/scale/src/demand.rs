@@ -16,7 +16,7 @@ use crate::leak::measure_rise;
 use crate::metric::Metric;
 use crate::observed::{HISTORY, MIN_DATA_MINUTES, SCALE_IN_WINDOW, is_fresh};
 use crate::queue::{Performance, QueueWork};
-use crate::requests::{count_requests, is_idle, measure_share};
+use crate::requests::{count_requests, is_idle, measure_rate, measure_share};
 use crate::signal::{Minute, Signal};
 use crate::unresponsive::Unresponsives;
 
@@ -72,6 +72,8 @@ pub struct Demand {
     pub is_idle: bool,
     /// The share of the requests of its target groups that the service gets; below 1 if others are registered there.
     pub share: f64,
+    /// Requests per second that one task serves at its CPU target, as measured, if neither tag nor stack say it.
+    pub suggested_rps: Option<u32>,
     /// The followed utilizations that added tasks did not lower.
     pub unresponsive: Vec<Excess>,
     /// The newest CPU utilization, in percent, if it is beyond its target.
@@ -183,6 +185,10 @@ impl Demand {
             queue,
             is_idle,
             share,
+            suggested_rps: scale
+                .is_rps_open
+                .then(|| measure_rate(load, &history, scale.cpu))
+                .flatten(),
             unresponsive: find_excess(scale, load, state),
             overload: find_overload(scale, load, now),
             now: largest_need(&signals, 1, now),

@@ -43,7 +43,7 @@ pub fn count_changed(decision: &Decision<'_>, to: u32, reason: &str) -> Option<M
             Message::info(format!("scaled out {from} → {to} tasks - {reason}"))
                 .action("Lamplighter re-evaluates every minute and scales in after 10 minutes of lower load.")
                 .why(describe_bounds(decision))
-                .next("Nothing to do."),
+                .next(suggest_rps(decision)),
         ),
         None if from > decision.bounds.max => Some(
             Message::info(format!("scaled in {from} → {to} tasks - {reason}"))
@@ -52,6 +52,20 @@ pub fn count_changed(decision: &Decision<'_>, to: u32, reason: &str) -> Option<M
         ),
         Some(_) | None => None,
     }
+}
+
+/// Suggests the capacity of a task, if it was measured and nobody has said it.
+fn suggest_rps(decision: &Decision<'_>) -> String {
+    let cpu = decision.scale.cpu;
+    decision.demand.suggested_rps.map_or_else(
+        || "Nothing to do.".to_owned(),
+        |rps| {
+            format!(
+                "Nothing to do. One task served {rps} req/s at {cpu} % CPU: with rps={rps} in the tag {SCALE}, requests start the \
+                 scaling as well, a minute or two earlier than CPU."
+            )
+        },
+    )
 }
 
 fn describe_bounds(decision: &Decision<'_>) -> String {

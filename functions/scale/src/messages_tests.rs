@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use lamplighter::Plan;
 use lamplighter::model::{Backlog, Load, QueueLoad, QueueProblem};
 use lamplighter::notify::Message;
-use lamplighter::state::{LoadLevel, Unresponsive, Utilization};
+use lamplighter::state::{LoadLevel, SetByOthers, Unresponsive, Utilization};
 use serde_json::json;
 
 use crate::fixtures::{Given, NOW, flat, given};
@@ -176,6 +176,20 @@ fn unresponsive() -> Given {
     given
 }
 
+/// Somebody set six tasks, of which the load needs two.
+fn set_by_others() -> Given {
+    let mut given = given().runs(6);
+    let since = NOW - SignedDuration::from_mins(10);
+    given.memory.scaling.set_by_others = Some(SetByOthers { count: 6, since });
+    given
+}
+
+/// CPU decides, and shows how many requests a task serves.
+fn without_rps() -> Given {
+    let scale = "min=2 max=8 cpu=70";
+    given().tag("scale", scale).requests(40.0).cpu(90.0)
+}
+
 /// Two targets for each task of the service.
 fn shared() -> Given {
     let mut given = given().requests(20.0);
@@ -209,6 +223,8 @@ fn every_message() {
         unresponsive(),
         told(given(), &["cpu-unresponsive", "memory-unresponsive"]),
         shared(),
+        set_by_others(),
+        without_rps(),
     ];
     let mut messages: Vec<Message> = plans
         .into_iter()

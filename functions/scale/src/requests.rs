@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Load, Series, Service};
 
+use crate::demand::round_up_tasks;
 use crate::history::{FREQUENT_VALUES, TaskHistory};
+use crate::load_level::IDLE_CPU;
 use crate::observed::{HISTORY, MIN_DATA_MINUTES, is_fresh};
 
 /// The time by which requests may arrive later than CPU utilization.
@@ -83,6 +85,24 @@ pub fn measure_share(load: &Load, history: &TaskHistory<'_>) -> f64 {
     };
     let share = median.max(newest) / values;
     if share < WHOLE { share } else { 1.0 }
+}
+
+/// Returns the requests per second that one task serves at a CPU utilization in percent, as the last minutes show it; `None` if
+/// nothing counts them or the tasks do too little.
+pub fn measure_rate(load: &Load, history: &TaskHistory<'_>, target: u32) -> Option<u32> {
+    let both = join(load.requests.as_ref()?, &load.cpu);
+    let busy = both.into_iter().filter(|(_, (_, cpu))| *cpu >= IDLE_CPU);
+    let busy: Vec<(f64, f64)> = busy
+        .map(|(at, (requests, cpu))| (requests, cpu * history.tasks_at(at)))
+        .collect();
+    if busy.len() < SHARE_MINUTES {
+        return None;
+    }
+    let (requests, used) = busy.into_iter().fold((0.0, 0.0), |sum, minute| {
+        (sum.0 + minute.0, sum.1 + minute.1)
+    });
+    let rate = requests * measure_share(load, history) / 60.0 / used * f64::from(target);
+    (rate >= 1.0).then(|| round_up_tasks(rate.floor()))
 }
 
 fn join(one: &Series, other: &Series) -> BTreeMap<Timestamp, (f64, f64)> {

@@ -49,7 +49,7 @@ export interface LamplighterProps {
   readonly mode?: Mode;
   /** Average CPU utilization, in percent, that counts as a peak. Default: 80. */
   readonly cpuPeak?: number;
-  /** Requests per second that one task serves. Default: 10. */
+  /** Requests per second that one task serves, where its tag has no rps=. Default: 0, which leaves it to CPU. */
   readonly requestsPerSecond?: number;
   /** Time of the daily backup in UTC, such as `03:00`. Default: 03:00. */
   readonly backupAt?: string;

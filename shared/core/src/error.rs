@@ -22,12 +22,14 @@ impl AwsError {
     /// quota is used up. A later attempt may succeed.
     #[must_use]
     pub fn is_transient_state(&self) -> bool {
-        const TRANSIENT_CODES: [&str; 7] = [
+        const TRANSIENT_CODES: [&str; 9] = [
             "InvalidDBInstanceState",
             "InvalidDBClusterState",
             "InvalidReplicationGroupState",
+            "InvalidCacheClusterState",
             "InvalidServerlessCacheState",
             "SnapshotQuotaExceeded",
+            "ServerlessCacheSnapshotQuotaExceeded",
             "LimitExceeded",
             // CodeDeploy allows one deployment of a deployment group at a time.
             "DeploymentLimitExceeded",

@@ -79,9 +79,13 @@ fn build_headroom_table() -> String {
     let days: Vec<Curve> = curves().into_iter().take(2).collect();
     for headroom in [0, 5, 10, 20] {
         let tag = format!("min={MIN} max={MAX} rps=10 cpu=100 headroom={headroom}");
-        let followed = days
-            .iter()
-            .map(|day| follow(day, BY_REQUESTS, &mut Ours::with_tag(&tag, 100.0, 10.0)));
+        let followed = days.iter().map(|day| {
+            follow(
+                day,
+                BY_REQUESTS,
+                &mut Ours::with_tag(&tag, 100.0, Some(10.0)),
+            )
+        });
         let sums = followed.fold((0.0, 0.0, 0.0), |(hours, under, excess), day| {
             (
                 hours + day.task_hours,

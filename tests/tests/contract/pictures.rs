@@ -21,7 +21,7 @@ fn dashboards(services: usize) -> BTreeMap<String, String> {
             ["web", "cart", "search"]
                 .get(n)
                 .unwrap_or(&format!("web{n}").as_str()),
-            "min=2 max=8",
+            "min=2 max=8 rps=10",
         );
         tag(&world, &arn);
     }

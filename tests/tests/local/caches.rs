@@ -6,8 +6,15 @@ use jiff::SignedDuration;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+/// What a group with cluster mode is created with.
+const SHARDS: &[(&str, &str)] = &[
+    ("NumNodeGroups", "3"),
+    ("AutomaticFailoverEnabled", "true"),
+    ("CacheParameterGroupName", "default.valkey8.cluster.on"),
+];
+
 /// Makes a cache that is backed up once a day.
-fn cache(stack: &Stack, action: &str, named: &str) {
+fn cache(stack: &Stack, action: &str, named: &str, with: &[(&str, &str)]) {
     let tags = nightly();
     let keys: Vec<[String; 2]> = (1..=tags.len())
         .map(|n| [format!("Tags.Tag.{n}.Key"), format!("Tags.Tag.{n}.Value")])
@@ -17,6 +24,7 @@ fn cache(stack: &Stack, action: &str, named: &str) {
         ("ReplicationGroupDescription", "of the shop"),
         ("Engine", "valkey"),
     ];
+    form.extend(with);
     for ([key, value], (tag, text)) in keys.iter().zip(&tags) {
         form.extend([(key.as_str(), *tag), (value.as_str(), text.as_str())]);
     }
@@ -28,22 +36,32 @@ fn cache(stack: &Stack, action: &str, named: &str) {
     "CreateReplicationGroup",
     "ReplicationGroupId",
     "group",
-    "replicationgroup"
+    "replicationgroup",
+    &[]
+)]
+#[case::cluster_mode(
+    "CreateReplicationGroup",
+    "ReplicationGroupId",
+    "group",
+    "replicationgroup",
+    SHARDS
 )]
 #[case::serverless(
     "CreateServerlessCache",
     "ServerlessCacheName",
     "serverless",
-    "serverlesscache"
+    "serverlesscache",
+    &[]
 )]
 fn a_cache_is_backed_up_and_the_oldest_goes(
     #[case] action: &str,
     #[case] named: &str,
     #[case] of: &str,
     #[case] resource: &str,
+    #[case] with: &[(&str, &str)],
 ) {
     let stack = Stack::start(&[]).unwrap();
-    cache(&stack, action, named);
+    cache(&stack, action, named, with);
     let arn = format!("arn:aws:elasticache:{REGION}:{ACCOUNT}:{resource}:sessions");
     let tags = json!({"lamplighter:stack": "lamplighter", "lamplighter:target": arn});
     for ago in 1..9 {
@@ -81,22 +99,39 @@ fn a_cache_is_backed_up_and_the_oldest_goes(
     "CreateReplicationGroup",
     "ReplicationGroupId",
     "group",
-    "DescribeReplicationGroups"
+    "DescribeReplicationGroups",
+    &[]
+)]
+#[case::cluster_mode(
+    "CreateReplicationGroup",
+    "ReplicationGroupId",
+    "group",
+    "DescribeReplicationGroups",
+    SHARDS
+)]
+#[case::of_an_older_version(
+    "CreateReplicationGroup",
+    "ReplicationGroupId",
+    "group",
+    "DescribeReplicationGroups",
+    &[("EngineVersion", "7.2"), ("CacheParameterGroupName", "default.valkey7")]
 )]
 #[case::serverless(
     "CreateServerlessCache",
     "ServerlessCacheName",
     "serverless",
-    "DescribeServerlessCaches"
+    "DescribeServerlessCaches",
+    &[]
 )]
 fn a_backup_of_a_cache_is_proven(
     #[case] action: &str,
     #[case] named: &str,
     #[case] of: &str,
     #[case] listing: &str,
+    #[case] with: &[(&str, &str)],
 ) {
     let stack = Stack::start(&[("DrillVpc", "vpc-0123456789abcdef0")]).unwrap();
-    cache(&stack, action, named);
+    cache(&stack, action, named, with);
     let there = || {
         stack
             .query("elasticache", listing, &[])

@@ -452,7 +452,7 @@ fn two_hundred_services_are_enrolled_in_one_sweep_although_aws_throttles() {
         let name = format!("web{n}");
         let tags = [
             ("lamplighter:managed", "true"),
-            ("lamplighter:scale", "min=3 max=8"),
+            ("lamplighter:scale", "min=3 max=8 rps=10"),
         ];
         create_service(
             &stack,

@@ -260,7 +260,7 @@ fn the_incident_of_a_stopped_service_is_closed() {
 #[test]
 fn an_alarm_becomes_an_incident_once_the_service_is_at_its_maximum() {
     let world = World::new();
-    let web = world.scaled("web", "min=2 max=8");
+    let web = world.scaled("web", "min=2 max=8 rps=10");
     world.sweep(&Enroll).unwrap().unwrap();
     let about_cpu = |world: &World| {
         let state = world.state();

@@ -17,12 +17,25 @@ fn cache(world: &World, resource: &str, backup: &str) -> Arn {
     let arn = Arn::new(format!(
         "arn:aws:elasticache:eu-west-1:123456789012:{resource}"
     ));
+    let is_group = resource.starts_with("replicationgroup:");
     let valkey = |database: Database| Database {
         engine: "valkey".into(),
         resource_id: String::new(),
+        snapshot_node: is_group.then(|| format!("{}-002", database.identifier)),
+        created_at: Some(BEGINNING - HOUR * 10_000),
         ..database
     };
     world.keep_database(&arn, backup, valkey)
+}
+
+/// The same with cluster mode.
+fn cache_in_cluster_mode(world: &World, name: &str, backup: &str) -> Arn {
+    let arn = cache(world, &format!("replicationgroup:{name}"), backup);
+    let mut state = world.state_mut();
+    let database = state.databases.get_mut(&arn).unwrap();
+    (database.snapshot_node, database.has_cluster_mode) = (None, true);
+    drop(state);
+    arn
 }
 
 fn days(world: &World, days: i32) {
@@ -105,12 +118,92 @@ fn more_backups_than_elasticache_takes_are_told(#[case] tag: &str, #[case] told:
     assert_eq!(world.titles().len(), told, "{:?}", world.titles());
 }
 
+/// A cache that is deleted and made again under its name is another one: what the first one held stays, and has no part in the
+/// rotation of the second.
 #[rstest]
-#[case::replication_group("replicationgroup", "cache.r7g.large")]
-#[case::serverless("serverlesscache", "")]
-fn a_backup_of_a_cache_is_proven_and_nothing_is_left(#[case] kind: &str, #[case] class: &str) {
+#[case::replication_group("replicationgroup:sessions")]
+#[case::serverless("serverlesscache:sessions")]
+fn a_cache_made_again_keeps_the_backups_of_the_first_one(#[case] resource: &str) {
     let world = World::new();
-    let sessions = cache(&world, &format!("{kind}:sessions"), "at=03:00 drill=weekly");
+    let sessions = cache(&world, resource, "at=03:00 keep=4d");
+    days(&world, 6);
+    let first = world.taken(&sessions);
+    assert_eq!(first.len(), 4);
+    let now = world.state().now;
+    world
+        .state_mut()
+        .databases
+        .get_mut(&sessions)
+        .unwrap()
+        .created_at = Some(now);
+    days(&world, 9);
+    let all = world.taken(&sessions);
+    assert_eq!(all[..4], first);
+    assert_eq!(all.len(), 4 + 4);
+}
+
+/// A cache whose name leaves no room for the time of the backup is backed up like any other.
+#[test]
+fn a_cache_with_a_long_name_is_backed_up() {
+    let world = World::new();
+    let names = [
+        "sessions-of-the-web-shop-in-production-1",
+        "sessions-of-the-web-shop-in-production-2",
+    ];
+    let caches = names.map(|name| {
+        cache(
+            &world,
+            &format!("replicationgroup:{name}"),
+            "at=03:00 keep=3d",
+        )
+    });
+    days(&world, 5);
+    for arn in &caches {
+        assert_eq!(world.taken(arn).len(), 3, "{:?}", world.titles());
+    }
+}
+
+/// AWS calls the snapshot of a running restore `restoring`. It is as good as before: no alarm, and the rotation goes on.
+#[test]
+fn a_snapshot_that_is_being_restored_is_a_recovery_point() {
+    let world = World::new();
+    let sessions = cache(&world, "replicationgroup:sessions", "at=03:00 rpo=26h");
+    days(&world, 1);
+    for _ in 0..24 * 4 {
+        let newest = {
+            let state = world.state();
+            state
+                .snapshots
+                .values()
+                .max_by_key(|s| s.taken_at)
+                .unwrap()
+                .arn
+                .clone()
+        };
+        let now = world.state().now;
+        world.state_mut().restored_from.insert(newest, now);
+        world.advance(SignedDuration::from_mins(15));
+        world.sweep(&Backup).unwrap().unwrap();
+    }
+    assert!(world.taken(&sessions).len() >= 2);
+    assert_eq!(world.titles(), [""; 0]);
+}
+
+#[rstest]
+#[case::replication_group("replicationgroup", "cache.r7g.large", false)]
+#[case::cluster_mode("replicationgroup", "cache.r7g.large", true)]
+#[case::serverless("serverlesscache", "", false)]
+fn a_backup_of_a_cache_is_proven_and_nothing_is_left(
+    #[case] kind: &str,
+    #[case] class: &str,
+    #[case] has_cluster_mode: bool,
+) {
+    let world = World::new();
+    let sessions = if has_cluster_mode {
+        cache_in_cluster_mode(&world, "sessions", "at=03:00 drill=weekly")
+    } else {
+        cache(&world, &format!("{kind}:sessions"), "at=03:00 drill=weekly")
+    };
     world
         .state_mut()
         .databases

@@ -21,7 +21,7 @@ const SIX: [&str; 6] = [
 
 fn web() -> (World, Arn) {
     let world = World::new();
-    let arn = world.scaled("web", "min=2 max=8");
+    let arn = world.scaled("web", "min=2 max=8 rps=10");
     (world, arn)
 }
 
@@ -411,7 +411,7 @@ fn a_bad_scale_tag_leaves_the_alarms_as_they_are_and_is_told_once() {
 fn a_sweep_reads_all_targets_by_the_page(#[case] services: usize, #[case] pages: &[(&str, usize)]) {
     let world = World::new();
     for n in 0..services {
-        world.scaled(&format!("web{n}"), "min=2 max=8");
+        world.scaled(&format!("web{n}"), "min=2 max=8 rps=10");
     }
     world.sweep(&Enroll).unwrap().unwrap();
     world.state_mut().calls.clear();
@@ -431,7 +431,7 @@ fn tags_without_effect_are_reported_once() {
         tags.insert(key.to_owned(), value.to_owned());
     };
     let web = world.web();
-    tag(web.as_str(), "Lamplighter:scale", "min=2 max=8");
+    tag(web.as_str(), "Lamplighter:scale", "min=2 max=8 rps=10");
     tag(web.as_str(), "lamplighter:backup", "keep=7d");
     tag(web.as_str(), "lamplighter-owner", "shop");
     tag(

@@ -12,7 +12,7 @@ use serde_json::Value;
 /// `shop/web` with two tasks, up to eight, and its alarms.
 fn web() -> (World, Arn) {
     let world = World::new();
-    let arn = world.scaled("web", "min=2 max=8");
+    let arn = world.scaled("web", "min=2 max=8 rps=10");
     world.alarms_on(&arn, 80.0, 10.0);
     (world, arn)
 }
@@ -250,7 +250,7 @@ fn missing_data_is_not_zero_load() {
 fn a_service_that_somebody_moved_out_of_its_bounds_is_back_in_minutes() {
     let world = World::new();
     let all: Vec<Arn> = (0..50)
-        .map(|n| world.scaled(&format!("web{n}"), "min=2 max=8"))
+        .map(|n| world.scaled(&format!("web{n}"), "min=2 max=8 rps=10"))
         .collect();
     let traffic: Vec<(Arn, f64)> = all.iter().map(|arn| (arn.clone(), 5.0)).collect();
     let pass = |times: usize| {
@@ -323,7 +323,7 @@ fn a_service_that_may_have_no_more_is_told_once(#[case] managed: &str) {
         let mut state = world.state_mut();
         let tags = state.tags.get_mut(&arn).unwrap();
         tags.insert("lamplighter:managed".into(), managed.into());
-        tags.insert("lamplighter:scale".into(), "min=2 max=2".into());
+        tags.insert("lamplighter:scale".into(), "min=2 max=2 rps=10".into());
     }
     minutes(&world, &arn, 50.0, 30);
     assert_eq!(world.titles(), ["2/5 needed tasks running - max=2 reached"]);
@@ -453,7 +453,7 @@ fn a_function_killed_anywhere_is_made_up_for(
 fn crowd(services: usize) -> World {
     let world = World::new();
     for n in 0..services {
-        let arn = world.scaled(&format!("web{n:04}"), "min=2 max=8");
+        let arn = world.scaled(&format!("web{n:04}"), "min=2 max=8 rps=10");
         world.alarms_on(&arn, 80.0, 10.0);
     }
     let hot: Vec<(Arn, f64)> = (0..services)

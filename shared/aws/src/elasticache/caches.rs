@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_elasticache::Client;
-use aws_sdk_elasticache::types::{ReplicationGroup, ServerlessCache};
+use aws_sdk_elasticache::types::{NodeGroup, ReplicationGroup, ServerlessCache};
 
 use super::PAGE_SIZE;
 use crate::error::aws_error;
+use crate::timestamps::to_second;
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, Database, DatabaseKind};
 
@@ -90,6 +91,8 @@ async fn describe_serverless_caches(
 }
 
 fn convert_replication_group(group: ReplicationGroup) -> Option<Database> {
+    let has_cluster_mode = group.cluster_enabled.unwrap_or_default();
+    let snapshot_node = (!has_cluster_mode).then(|| find_snapshot_node(&group));
     let first = group
         .node_groups
         .and_then(|nodes| nodes.into_iter().next())
@@ -99,6 +102,9 @@ fn convert_replication_group(group: ReplicationGroup) -> Option<Database> {
         arn: Arn::new(group.arn?),
         identifier: group.replication_group_id?,
         nodes: group.member_clusters.unwrap_or_default(),
+        snapshot_node: snapshot_node.flatten(),
+        has_cluster_mode,
+        created_at: group.replication_group_create_time.and_then(to_second),
         engine: group.engine.unwrap_or_default(),
         status: group.status.unwrap_or_default(),
         port: endpoint.as_ref().and_then(|endpoint| endpoint.port),
@@ -109,6 +115,22 @@ fn convert_replication_group(group: ReplicationGroup) -> Option<Database> {
     })
 }
 
+/// Returns the node whose backup costs its clients the least: a replica, else the only one.
+/// Source: <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/backups.html>
+fn find_snapshot_node(group: &ReplicationGroup) -> Option<String> {
+    let members = || {
+        group
+            .node_groups()
+            .iter()
+            .flat_map(NodeGroup::node_group_members)
+    };
+    let replica = members().find(|member| member.current_role() == Some("replica"));
+    let node = replica.or_else(|| members().next());
+    let node = node.and_then(|member| member.cache_cluster_id());
+    node.or_else(|| group.member_clusters().first().map(String::as_str))
+        .map(str::to_owned)
+}
+
 fn convert_serverless_cache(cache: ServerlessCache) -> Option<Database> {
     Some(Database {
         arn: Arn::new(cache.arn?),
@@ -116,6 +138,7 @@ fn convert_serverless_cache(cache: ServerlessCache) -> Option<Database> {
         engine: cache.engine.unwrap_or_default(),
         engine_version: cache.full_engine_version.unwrap_or_default(),
         status: cache.status.unwrap_or_default(),
+        created_at: cache.create_time.and_then(to_second),
         encrypted: true,
         subnets: cache.subnet_ids.unwrap_or_default(),
         port: cache.endpoint.as_ref().and_then(|endpoint| endpoint.port),

@@ -59,14 +59,30 @@ async fn restore_replication_group(
         .at_rest_encryption_enabled(restore.encrypted)
         .set_cache_subnet_group_name(restore.subnet_group.clone())
         .set_cache_parameter_group_name(restore.parameter_group.clone())
-        // A restore test needs only the primary of each shard.
-        .automatic_failover_enabled(false)
+        .set_engine_version(restore.engine_version.as_deref().map(shorten_version))
+        .set_data_tiering_enabled(restore.class.contains(".r6gd.").then_some(true))
+        // AWS requires failover in cluster mode. A restore test needs only the primary of each shard.
+        .automatic_failover_enabled(restore.shards.is_some())
+        .set_num_node_groups(restore.shards.and_then(|n| i32::try_from(n).ok()))
+        .set_replicas_per_node_group(restore.shards.map(|_| 0))
         .set_tags(Some(build_tags(&restore.tags)))
         .security_group_ids(&restore.security_group);
     let answer = request.send().await;
     answer
         .map(drop)
         .map_err(|e| aws_error("CreateReplicationGroup", &restore.into, &e))
+}
+
+/// Returns the version as AWS takes it: a snapshot has `7.0.7`, and a group is created with `7.0`; up to Redis 5 with all three parts.
+/// Source: <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/supported-engine-versions.html>
+fn shorten_version(version: &str) -> String {
+    let parts: Vec<&str> = version.split('.').collect();
+    match parts.as_slice() {
+        [major, minor, _, ..] if major.parse::<u32>().is_ok_and(|major| major >= 6) => {
+            format!("{major}.{minor}")
+        }
+        _ => version.to_owned(),
+    }
 }
 
 /// Deletes a temporary cache without a final snapshot.

@@ -61,8 +61,8 @@ async fn list_group_snapshots(
         .snapshot_source("user")
         .max_records(PAGE_SIZE);
     request = match which {
-        SnapshotFilter::All => request,
-        SnapshotFilter::OfSource(arn) => request.replication_group_id(arn.display_name()),
+        // A snapshot of a node doesn't name the group.
+        SnapshotFilter::All | SnapshotFilter::OfSource(_) => request,
         SnapshotFilter::ByArn(arn) => request.snapshot_name(arn.display_name()),
     };
     let mut pages = request.into_paginator().send();
@@ -124,12 +124,15 @@ fn is_manual(snapshot: &ServerlessCacheSnapshot) -> bool {
 }
 
 fn convert_group_snapshot(snapshot: GroupSnapshot) -> Option<Snapshot> {
+    let group = snapshot.replication_group_id.filter(|id| !id.is_empty());
+    let node = snapshot.cache_cluster_id.unwrap_or_default();
     let nodes = snapshot.node_snapshots.unwrap_or_default();
+    let shards = snapshot.num_node_groups.and_then(|n| u32::try_from(n).ok());
     Some(Snapshot {
         arn: Arn::new(snapshot.arn?),
         identifier: snapshot.snapshot_name?,
-        // A cluster without a replication group is not a target of Lamplighter.
-        database: snapshot.replication_group_id.unwrap_or_default(),
+        database: group.unwrap_or_else(|| find_group(&node).to_owned()),
+        shards: shards.or_else(|| u32::try_from(nodes.len()).ok()),
         kind: DatabaseKind::ReplicationGroup,
         status: snapshot.snapshot_status.unwrap_or_default(),
         // ElastiCache snapshots each shard separately, so the oldest time is the safe one.
@@ -143,6 +146,19 @@ fn convert_group_snapshot(snapshot: GroupSnapshot) -> Option<Snapshot> {
         parameter_group: snapshot.cache_parameter_group_name,
         ..Snapshot::default()
     })
+}
+
+/// Returns the group that a node belongs to: AWS numbers the nodes of `sessions` as `sessions-001`.
+fn find_group(node: &str) -> &str {
+    match node.rsplit_once('-') {
+        Some((group, number))
+            if number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            group
+        }
+        // A cluster without a replication group is not a target of Lamplighter.
+        Some(_) | None => "",
+    }
 }
 
 fn convert_serverless_snapshot(snapshot: ServerlessCacheSnapshot) -> Option<Snapshot> {
@@ -189,9 +205,14 @@ async fn create_serverless_snapshot(
 }
 
 async fn create_group_snapshot(client: &Client, backup: &CreateSnapshot) -> Result<(), AwsError> {
-    let request = client
-        .create_snapshot()
-        .replication_group_id(backup.database.display_name())
+    // AWS refuses a group without cluster mode, and takes the snapshot of one of its nodes.
+    let request = match &backup.node {
+        Some(node) => client.create_snapshot().cache_cluster_id(node),
+        None => client
+            .create_snapshot()
+            .replication_group_id(backup.database.display_name()),
+    };
+    let request = request
         .snapshot_name(&backup.identifier)
         .set_tags(Some(build_tags(&backup.tags)));
     let answer = request.send().await;

@@ -6,11 +6,13 @@ use crate::aws::Aws;
 use crate::{elasticache, rds, tagging};
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, CopyDestination, Database, Quotas, Snapshot, Tagged};
-use lamplighter::policy::MANAGED;
+use lamplighter::policy::{MANAGED, TARGET};
 use lamplighter::ports::{Caches, Databases, ResourceKind, SnapshotFilter};
 
 /// Maximum number of caches whose tags are read one by one.
 const MAX_TAG_LOOKUPS: usize = 3;
+/// Maximum number of own snapshots that the index of tags lacks, and whose tags are read one by one.
+const MAX_OWN_LOOKUPS: usize = 20;
 
 impl<R> Databases for Aws<R> {
     async fn describe_databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
@@ -82,10 +84,30 @@ impl<R> Caches for Aws<R> {
             return Ok(snapshots);
         }
         let mut tags = tags_by_arn(tagging::list_cache_snapshots(clients.tagging()).await?);
+        let mut lookups = 0;
         for snapshot in &mut snapshots {
             snapshot.tags = tags.remove(&snapshot.arn).unwrap_or_default();
+            if snapshot.tags.is_empty() && snapshot.has_own_name() && lookups < MAX_OWN_LOOKUPS {
+                // The index may lack a snapshot.
+                lookups += 1;
+                snapshot.tags =
+                    elasticache::caches::list_tags(clients.elasticache(), &snapshot.arn).await?;
+            }
+            name_source(snapshot);
+        }
+        if let SnapshotFilter::OfSource(cache) = which {
+            snapshots.retain(|snapshot| snapshot.has_name_of(cache));
         }
         Ok(snapshots)
+    }
+}
+
+/// Names the cache of a snapshot that Lamplighter took. One of a node names only the node, whose name may be any.
+fn name_source(snapshot: &mut Snapshot) {
+    let source = snapshot.tags.get(TARGET).map(Arn::new);
+    let source = source.filter(|arn| arn.database_kind() == Some(snapshot.kind));
+    if let Some(source) = source.filter(|_| snapshot.has_own_name()) {
+        snapshot.database = source.display_name();
     }
 }
 

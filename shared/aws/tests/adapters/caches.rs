@@ -200,6 +200,7 @@ async fn a_restored_group_is_isolated_with_one_node_per_shard() {
         iops: None,
         subnet_group: Some("private".into()),
         subnets: Vec::new(),
+        shards: None,
         encrypted: true,
         parameter_group: None,
         security_group: "sg-1".into(),
@@ -338,6 +339,7 @@ fn backup() -> Action {
     let identifier = "lamplighter-sessions-20261121-0300".to_owned();
     Action::Backup(BackupAction::CreateSnapshot(CreateSnapshot {
         database: arn("replicationgroup:sessions"),
+        node: None,
         identifier,
         tags,
     }))

@@ -64,6 +64,7 @@ async fn a_cluster_is_restored_with_the_settings_of_its_kind(
         iops: None,
         subnet_group: None,
         subnets: Vec::new(),
+        shards: None,
         encrypted: true,
         parameter_group: None,
         security_group: "sg-1".into(),

@@ -45,6 +45,7 @@ fn backup(resource: &str) -> Action {
     let tags = BTreeMap::from([("lamplighter:stack".to_owned(), "lamplighter".to_owned())]);
     Action::Backup(BackupAction::CreateSnapshot(CreateSnapshot {
         database: arn(resource),
+        node: None,
         identifier: "lamplighter-orders-20261121-0300".into(),
         tags,
     }))

@@ -33,6 +33,12 @@ pub struct Database {
     pub is_serverless: bool,
     /// The nodes of a cache that is no serverless one, by their cluster identifiers.
     pub nodes: Vec<String>,
+    /// The node of which AWS takes a snapshot; `None` if it takes one of the whole cache.
+    pub snapshot_node: Option<String>,
+    /// True if the data of a cache are divided into shards (cluster mode).
+    pub has_cluster_mode: bool,
+    /// When a cache was created. It has no other mark by which it differs from an earlier one of its name.
+    pub created_at: Option<Timestamp>,
     /// True if the instance replicates from another instance.
     pub is_replica: bool,
     /// Storage type: `gp3`, `io1`, …
@@ -71,6 +77,13 @@ impl Database {
     #[must_use]
     pub fn is_multi_az_cluster(&self) -> bool {
         self.is_cluster && ["mysql", "postgres"].contains(&self.engine.as_str())
+    }
+
+    /// Returns what tells the database from an earlier one of its name; empty if nothing does.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let created_at = self.created_at.map(|at| at.to_string());
+        format!("{}{}", self.resource_id, created_at.unwrap_or_default())
     }
 
     /// Returns the CloudWatch namespace of the database's metrics.

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use sha2::{Digest as _, Sha256};
-
-use super::{Arn, Database, DatabaseKind};
+use super::{Arn, Database, DatabaseKind, short_hash};
 use crate::model::tag_keys::{HOLD, MANAGED, ROLLOUT_TIER, SLOT, STACK, TARGET, TIER, VERIFIED};
 
 /// Name prefix of every snapshot that Lamplighter creates.
@@ -30,16 +28,24 @@ pub struct Snapshot {
     pub resource_id: String,
     pub engine_version: String,
     pub allocated_gib: Option<u32>,
+    /// Number of shards; set only for node-based caches.
+    pub shards: Option<u32>,
     /// Subnet group; set only for caches, which do not report it themselves.
     pub subnet_group: Option<String>,
     pub parameter_group: Option<String>,
     pub tags: BTreeMap<String, String>,
 }
 
-/// Maximum length of a snapshot name for every engine, less a reserve of 5 characters to
-/// distinguish databases of the same name.
+/// Maximum length of the name of a database's snapshot, for every engine.
 /// Source: <https://docs.aws.amazon.com/documentdb/latest/developerguide/API_CreateDBClusterSnapshot.html>
-const MAX_NAME_LENGTH: usize = 63 - 5;
+const MAX_NAME_LENGTH: usize = 63;
+/// The same for a snapshot of a node-based cache.
+/// Source: <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/backups-manual.html>
+const MAX_CACHE_NAME_LENGTH: usize = 40;
+/// Characters of a name that stay free, to distinguish databases of the same name.
+const RESERVE: usize = 5;
+/// Characters of the hash in a name that is too long.
+const HASH_LENGTH: usize = 6;
 /// Database statuses in which a snapshot can be created.
 /// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html>
 pub const SNAPSHOT_READY_STATUSES: [&str; 2] = ["available", "storage-optimization"];
@@ -50,20 +56,23 @@ const MAX_TAGS: usize = 50;
 /// too long, a hash replaces the end.
 #[must_use]
 pub fn build_snapshot_name(database: &Arn, what_for: &str) -> String {
-    let database = database.display_name();
-    let whole = format!("{NAME_PREFIX}{database}-{what_for}");
-    if whole.len() <= MAX_NAME_LENGTH {
+    let max_length = match database.database_kind() {
+        Some(DatabaseKind::ReplicationGroup) => MAX_CACHE_NAME_LENGTH,
+        Some(DatabaseKind::Instance | DatabaseKind::Cluster | DatabaseKind::ServerlessCache)
+        | None => MAX_NAME_LENGTH,
+    };
+    let name = database.display_name();
+    let max_length = max_length - RESERVE;
+    let whole = format!("{NAME_PREFIX}{name}-{what_for}");
+    if whole.len() <= max_length {
         return whole;
     }
-    let hash = Sha256::digest(&database)
-        .iter()
-        .take(4)
-        .fold(0_u32, |hash, byte| (hash << 8) | u32::from(*byte));
-    let room =
-        MAX_NAME_LENGTH.saturating_sub(NAME_PREFIX.len() + what_for.len() + "-12345678-".len());
-    let short: String = database.chars().take(room).collect();
+    let hash = short_hash(&name);
+    let hash = hash.get(..HASH_LENGTH).unwrap_or(&hash);
+    let room = max_length.saturating_sub(NAME_PREFIX.len() + what_for.len() + HASH_LENGTH + 2);
+    let short: String = name.chars().take(room).collect();
     format!(
-        "{NAME_PREFIX}{}-{hash:08x}-{what_for}",
+        "{NAME_PREFIX}{}-{hash}-{what_for}",
         short.trim_end_matches('-')
     )
 }
@@ -98,13 +107,17 @@ pub fn build_snapshot_tags(
 }
 
 impl Snapshot {
+    /// Reports whether the snapshot has a name that only Lamplighter gives.
+    #[must_use]
+    pub fn has_own_name(&self) -> bool {
+        self.identifier.starts_with(NAME_PREFIX)
+    }
+
     /// Reports whether this stack took the snapshot of this database.
     #[must_use]
     pub fn is_taken_by(&self, stack: &str, database: &Arn) -> bool {
         // A manual copy carries the same tags, but has another name.
-        self.identifier.starts_with(NAME_PREFIX)
-            && self.has_tag(STACK, stack)
-            && self.has_tag(TARGET, database.as_str())
+        self.has_own_name() && self.has_tag(STACK, stack) && self.has_tag(TARGET, database.as_str())
     }
 
     fn has_tag(&self, key: &str, value: &str) -> bool {
@@ -118,17 +131,25 @@ impl Snapshot {
         database.database_kind() == Some(self.kind) && self.database == database.display_name()
     }
 
-    /// Reports whether the snapshot belongs to the database with this resource id, not to an
-    /// earlier one with the same name. An unknown id matches.
+    /// Reports whether the snapshot belongs to this database, not to an earlier one with the same name. What is unknown matches.
     #[must_use]
-    pub fn matches_resource_id(&self, resource_id: &str) -> bool {
-        self.resource_id.is_empty() || resource_id.is_empty() || self.resource_id == resource_id
+    pub fn belongs_to(&self, database: &Database) -> bool {
+        let (own, other) = (&database.resource_id, &self.resource_id);
+        let is_same = other.is_empty() || own.is_empty() || other == own;
+        let is_older = self.taken_at.zip(database.created_at);
+        is_same && is_older.is_none_or(|(taken, created)| taken >= created)
     }
 
     /// Reports whether a database can be restored from the snapshot.
     #[must_use]
     pub fn is_restorable(&self) -> bool {
         self.status == "available" && self.taken_at.is_some()
+    }
+
+    /// Reports whether the snapshot is complete, also while a cache is being restored from it.
+    #[must_use]
+    pub fn holds_data(&self) -> bool {
+        self.is_restorable() || (self.status == "restoring" && self.taken_at.is_some())
     }
 
     /// Reports whether an operator tagged the snapshot to keep it.

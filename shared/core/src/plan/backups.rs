@@ -19,8 +19,11 @@ pub enum BackupAction {
 /// repetition fails in AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateSnapshot {
-    /// The instance or cluster.
+    /// The instance, cluster or cache.
     pub database: Arn,
+    /// The node of a cache without cluster mode, of which AWS takes the snapshot.
+    #[serde(default)]
+    pub node: Option<String>,
     pub identifier: String,
     pub tags: BTreeMap<String, String>,
 }

@@ -28,7 +28,7 @@ pub struct RestoreForDrill {
     pub into: String,
     /// The engine, which AWS requires only for a cluster and its instance.
     pub engine: String,
-    /// The engine version of the snapshot. Without it AWS would use the newest one for a cluster.
+    /// The engine version of the snapshot. Without it AWS would use the newest one for a cluster or a cache.
     pub engine_version: Option<String>,
     pub part: RestorePart,
     /// The class of an instance, cluster member or Multi-AZ DB cluster; empty for any other
@@ -40,6 +40,9 @@ pub struct RestoreForDrill {
     pub subnet_group: Option<String>,
     /// The subnets of a serverless cache, which has no subnet group.
     pub subnets: Vec<String>,
+    /// The shards of a cache with cluster mode; `None` for one without.
+    #[serde(default)]
+    pub shards: Option<u32>,
     /// Encryption at rest, which AWS requires only for a cache.
     pub encrypted: bool,
     pub parameter_group: Option<String>,

@@ -262,6 +262,7 @@ fn backup_actions() -> Vec<Action> {
     [
         BackupAction::CreateSnapshot(CreateSnapshot {
             database: Arn::new(DATABASE),
+            node: None,
             identifier: "lamplighter-orders-1".to_owned(),
             tags: BTreeMap::new(),
         }),
@@ -289,6 +290,7 @@ fn drill_actions() -> Vec<Action> {
             iops: None,
             subnet_group: None,
             subnets: Vec::new(),
+            shards: None,
             encrypted: true,
             parameter_group: None,
             security_group: "sg-1".to_owned(),

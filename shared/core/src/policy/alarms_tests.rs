@@ -44,7 +44,7 @@ fn a_bound_has_the_unit_of_its_key(
 )]
 #[case(
     "off=errors-5xx+requests",
-    Some("max=4"),
+    Some("max=4 rps=10"),
     "off=requests would stop the scaling, which starts from this alarm"
 )]
 #[case(

@@ -20,6 +20,8 @@ pub struct ScalePolicy {
     pub max: u32,
     /// Requests per second that one task serves; `None` ignores requests.
     pub rps: Option<u32>,
+    /// Whether neither tag nor stack say anything about requests.
+    pub is_rps_open: bool,
     /// Target for average CPU utilization, in percent.
     pub cpu: u32,
     /// Target for average memory utilization, in percent; `None` ignores memory.
@@ -89,10 +91,12 @@ impl ScalePolicy {
                 );
             }
         };
+        let rps = parse_rps(&pairs, defaults.rps, queue.is_some())?;
         Ok(Self {
             min,
             max,
-            rps: parse_rps(&pairs, defaults.rps, queue.is_some())?,
+            rps,
+            is_rps_open: rps.is_none() && pairs.get("rps").is_none() && queue.is_none(),
             cpu: pairs
                 .parse_number("cpu", 1..=100)?
                 .unwrap_or(defaults.cpu_peak),
@@ -191,13 +195,14 @@ fn is_queue_name(name: &str) -> bool {
     !stem.is_empty() && name.len() <= 80 && stem.chars().all(is_valid)
 }
 
-/// Parses the requests per second that one task serves; `off` ignores requests. A service with a queue has no default.
+/// Parses the requests per second that one task serves; `off` ignores requests. A service with a queue has no default, and others
+/// only if the stack has one.
 fn parse_rps(pairs: &TagPairs<'_>, default: u32, has_queue: bool) -> Result<Option<u32>, TagError> {
     if pairs.get("rps") == Some("off") {
         return Ok(None);
     }
     let rps = pairs.parse_number("rps", 1..=1_000_000)?;
-    Ok(rps.or((!has_queue).then_some(default)))
+    Ok(rps.or((!has_queue && default > 0).then_some(default)))
 }
 
 #[cfg(test)]
@@ -215,7 +220,8 @@ mod tests {
             ScalePolicy {
                 min: 1,
                 max: 8,
-                rps: Some(10),
+                rps: None,
+                is_rps_open: true,
                 cpu: 80,
                 memory: None,
                 headroom: 0,

@@ -68,7 +68,7 @@ pub struct StackDefaults {
     pub mode: Mode,
     /// Average CPU utilization that counts as a peak, in percent.
     pub cpu_peak: u32,
-    /// Requests per second that one task serves.
+    /// Requests per second that one task serves; 0 if only tags say so.
     pub rps: u32,
     /// Days for which backups and logs are kept.
     pub retention_days: u32,
@@ -135,7 +135,7 @@ impl Default for StackDefaults {
             stack: "lamplighter".to_owned(),
             mode: Mode::Act,
             cpu_peak: 80,
-            rps: 10,
+            rps: 0,
             retention_days: 7,
             backup_at: Time::constant(3, 0, 0, 0),
             rollouts_per_hour: 6,
@@ -182,7 +182,7 @@ impl StackDefaults {
 
     fn check_bounds(&self) -> Result<(), ParameterError> {
         self.check_bound("CpuPeak", 1..=100, |it| it.cpu_peak)?;
-        self.check_bound("RequestsPerSecond", 1..=1_000_000, |it| it.rps)?;
+        self.check_bound("RequestsPerSecond", 0..=1_000_000, |it| it.rps)?;
         self.check_bound("RetentionDays", 1..=35, |it| it.retention_days)?;
         self.check_bound("RolloutsPerHour", 1..=1_000, |it| it.rollouts_per_hour)?;
         self.check_bound("AdoptionsAtOnce", 1..=1_000, |it| it.adoptions_at_once)?;

@@ -63,13 +63,13 @@ impl BackupStatus {
     }
 }
 
-/// Returns the restorable snapshots of this very database, not of an earlier one of its name.
+/// Returns the complete snapshots of this very database, not of an earlier one of its name.
 fn usable_snapshots<'a>(inputs: &StatusInputs<'a>, database: &Database) -> Vec<&'a Snapshot> {
     let kind = inputs.tagged.arn.database_kind();
     let usable = inputs.snapshots.iter().filter(|snapshot| {
-        snapshot.is_restorable()
+        snapshot.holds_data()
             && snapshot.database == database.identifier
-            && snapshot.matches_resource_id(&database.resource_id)
+            && snapshot.belongs_to(database)
             && kind == Some(snapshot.kind)
     });
     usable.collect()

@@ -25,14 +25,21 @@ impl Ours {
             Measure::Requests => format!("min={MIN} max={MAX} rps={rps} cpu=100"),
             Measure::Cpu => format!("min={MIN} max={MAX} rps=off cpu={}", cpu.min(100)),
         };
-        Self::with_tag(&tag, f64::from(cpu), f64::from(rps))
+        let requests = match measure {
+            Measure::Requests => Some(f64::from(rps)),
+            Measure::Cpu => None,
+        };
+        Self::with_tag(&tag, f64::from(cpu), requests)
     }
 
-    /// Creates a service with a tag for scaling, and alarms at these bounds.
-    pub fn with_tag(tag: &str, cpu: f64, rps: f64) -> Self {
+    /// Creates a service with a tag for scaling, and the alarms that it starts from: on CPU, and on requests if the tag has them.
+    pub fn with_tag(tag: &str, cpu: f64, rps: Option<f64>) -> Self {
         let world = World::new();
         let service = world.scaled("web", tag);
-        world.alarms_on(&service, cpu, rps);
+        world.cpu_alarm_on(&service, cpu);
+        if let Some(rps) = rps {
+            world.requests_alarm_on(&service, rps);
+        }
         Self { world, service }
     }
 }

@@ -101,11 +101,17 @@ impl World {
         let answered = self.call("CreateDBSnapshot", identifier).await?;
         {
             let mut state = self.state_mut();
-            let status = state
-                .databases
-                .get(&backup.database)
-                .map_or("", |database| database.status.as_str())
-                .to_owned();
+            let database = state.databases.get(&backup.database).cloned();
+            let database = database.unwrap_or_default();
+            if let Some(refusal) = refuse_cache_snapshot(backup, &database) {
+                return Err(error(
+                    "CreateSnapshot",
+                    identifier,
+                    "InvalidParameterCombination",
+                    refusal,
+                ));
+            }
+            let status = &database.status;
             if status != "available" {
                 return Err(error(
                     "CreateDBSnapshot",
@@ -127,6 +133,18 @@ impl World {
             .await?;
         {
             let mut state = self.state_mut();
+            let has_cluster_mode = state
+                .databases
+                .get(&restore.source)
+                .is_some_and(|source| source.has_cluster_mode);
+            if has_cluster_mode != restore.shards.is_some() {
+                return Err(error(
+                    "CreateReplicationGroup",
+                    &restore.into,
+                    "InvalidParameterValue",
+                    "cluster mode needs automatic failover and shards, and nothing else has them",
+                ));
+            }
             let (service, kind) = match (restore.part, restore.source.database_kind()) {
                 (RestorePart::Cluster, _) => ("rds", "cluster"),
                 (_, Some(DatabaseKind::ServerlessCache)) => ("elasticache", "serverlesscache"),
@@ -167,6 +185,7 @@ impl World {
             };
             let began = state.now;
             state.restoring.insert(arn.clone(), began);
+            state.restored_from.insert(restore.snapshot.clone(), began);
             state.databases.entry(arn.clone()).or_insert(restored);
             state
                 .tags
@@ -245,6 +264,19 @@ impl World {
     }
 }
 
+/// Says why ElastiCache takes no snapshot of a group so.
+fn refuse_cache_snapshot(backup: &CreateSnapshot, cache: &Database) -> Option<&'static str> {
+    if cache.arn.database_kind() != Some(DatabaseKind::ReplicationGroup) {
+        return None;
+    }
+    if backup.identifier.len() > 40 {
+        return Some("the name of a snapshot has 40 characters at most");
+    }
+    (cache.has_cluster_mode == backup.node.is_some()).then_some(
+        "a group with cluster mode has snapshots as a whole, and one without it of a node",
+    )
+}
+
 impl State {
     /// As AWS describes it now.
     pub(super) fn described(&self, arn: &Arn) -> Option<Database> {
@@ -291,6 +323,7 @@ impl State {
             status: "creating".to_owned(),
             taken_at: Some(at),
             encrypted: true,
+            shards: (kind == DatabaseKind::ReplicationGroup).then_some(1),
             resource_id: self
                 .databases
                 .get(database)
@@ -324,7 +357,12 @@ impl State {
                 .copied()
                 .or(snapshot.taken_at);
             let done = begun.is_some_and(|at| self.now.duration_since(at) >= TAKES);
-            let status = if snapshot.status == "creating" && done {
+            let restored = self.restored_from.get(&snapshot.arn);
+            let is_restoring = snapshot.kind == DatabaseKind::ReplicationGroup
+                && restored.is_some_and(|at| self.now.duration_since(*at) < RESTORES);
+            let status = if is_restoring {
+                "restoring"
+            } else if snapshot.status == "creating" && done {
                 "available"
             } else {
                 &snapshot.status

@@ -65,55 +65,47 @@ impl World {
         arn
     }
 
-    /// The alarms on CPU (three minutes) and on requests per target (one) of a service.
+    /// The alarms of a service on CPU and on requests per second and task.
     pub fn alarms_on(&self, service: &Arn, cpu: f64, rps: f64) {
+        self.cpu_alarm_on(service, cpu);
+        self.requests_alarm_on(service, rps);
+    }
+
+    /// The alarm of a service on its CPU: three minutes.
+    pub fn cpu_alarm_on(&self, service: &Arn, percent: f64) {
         let (cluster, name) = service.ecs_cluster_and_name().unwrap_or_default();
-        let of_service = [("ClusterName", cluster), ("ServiceName", name)];
-        let group = format!("targetgroup/{name}/0123456789abcdef");
-        let alarm = |kind: &str,
-                     namespace: &str,
-                     metric: &str,
-                     dimensions: &[(&str, &str)],
-                     minutes,
-                     threshold| Alarm {
-            name: format!("lamplighter/{cluster}/{name}/{kind}"),
-            description: String::new(),
-            measure: Measure::One(AlarmMetric {
-                namespace: namespace.to_owned(),
-                name: metric.to_owned(),
-                dimensions: dimensions
-                    .iter()
-                    .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                    .collect(),
-                statistic: Statistic::Average,
-            }),
+        let dimensions = [("ClusterName", cluster), ("ServiceName", name)];
+        let alarm = Alarm {
             comparison: "GreaterThanOrEqualToThreshold".to_owned(),
-            threshold,
-            minutes,
-            period: 1,
-            missing_data: "notBreaching".to_owned(),
-            actions: AlarmTopics::default(),
+            threshold: percent,
+            minutes: 3,
+            ..alarm(
+                service,
+                "cpu-peak",
+                "AWS/ECS",
+                "CPUUtilization",
+                &dimensions,
+            )
         };
-        let requests = [("TargetGroup", group.as_str())];
-        let both = [
-            alarm("cpu-peak", "AWS/ECS", "CPUUtilization", &of_service, 3, cpu),
-            alarm(
-                "requests",
-                "AWS/ApplicationELB",
-                "RequestCountPerTarget",
-                &requests,
-                1,
-                rps * 60.0,
-            ),
-        ];
-        for alarm in &both {
-            self.state_mut().put_alarm(alarm, &BTreeMap::new());
-        }
+        self.state_mut().put_alarm(&alarm, &BTreeMap::new());
+    }
+
+    /// The alarm of a service on the requests per second of its target group: one minute.
+    pub fn requests_alarm_on(&self, service: &Arn, rps: f64) {
+        let (_, name) = service.ecs_cluster_and_name().unwrap_or_default();
+        let group = format!("targetgroup/{name}/0123456789abcdef");
+        let dimensions = [("TargetGroup", group.as_str())];
+        let (namespace, metric) = ("AWS/ApplicationELB", "RequestCountPerTarget");
+        let alarm = Alarm {
+            threshold: rps * 60.0,
+            ..alarm(service, "requests", namespace, metric, &dimensions)
+        };
+        self.state_mut().put_alarm(&alarm, &BTreeMap::new());
     }
 
     /// A service under any ARN that has needed more tasks for a while.
     pub fn busy(&self, arn: &Arn) -> Arn {
-        let model = self.scaled("model", "min=2 max=8");
+        let model = self.scaled("model", "min=2 max=8 rps=10");
         let mut state = self.state_mut();
         let mut service = state
             .services
@@ -166,6 +158,36 @@ impl World {
             service.running_count = service.desired_count;
         }
         state.evaluate(begun)
+    }
+}
+
+/// An alarm as `enroll` creates it, for one minute above zero.
+fn alarm(
+    service: &Arn,
+    kind: &str,
+    namespace: &str,
+    metric: &str,
+    dimensions: &[(&str, &str)],
+) -> Alarm {
+    let (cluster, name) = service.ecs_cluster_and_name().unwrap_or_default();
+    let dimensions = dimensions.iter();
+    Alarm {
+        name: format!("lamplighter/{cluster}/{name}/{kind}"),
+        description: String::new(),
+        measure: Measure::One(AlarmMetric {
+            namespace: namespace.to_owned(),
+            name: metric.to_owned(),
+            dimensions: dimensions
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+            statistic: Statistic::Average,
+        }),
+        comparison: "GreaterThanThreshold".to_owned(),
+        threshold: 0.0,
+        minutes: 1,
+        period: 1,
+        missing_data: "notBreaching".to_owned(),
+        actions: AlarmTopics::default(),
     }
 }
 

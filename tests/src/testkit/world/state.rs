@@ -71,6 +71,8 @@ pub struct State {
     pub copying: BTreeMap<Arn, Timestamp>,
     /// Since when databases have been restored.
     pub restoring: BTreeMap<Arn, Timestamp>,
+    /// When a cache was last restored from a snapshot.
+    pub restored_from: BTreeMap<Arn, Timestamp>,
     /// Those that other accounts may restore from.
     pub shared: BTreeSet<Arn>,
     /// The quota of manual snapshots, for instances and for clusters.

@@ -20,7 +20,7 @@ pub fn peaks(subjects: &[&Subject], stack: &Stack) -> Result<(), String> {
         ("lamplighter:managed", "true"),
         ("lamplighter:app", "bench"),
         ("lamplighter:deploy", "tag=RC_x.x.x repo=bench/sweeps"),
-        ("lamplighter:scale", "min=2 max=8"),
+        ("lamplighter:scale", "min=2 max=8 rps=10"),
         ("lamplighter:heal", "on"),
     ];
     let image = image("bench/sweeps", "RC_1.0.0");

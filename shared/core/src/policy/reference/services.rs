@@ -21,7 +21,7 @@ pub const SCALE_TAG: TagReference = TagReference {
             "rps",
             "1 to 1000000, off",
             "`RequestsPerSecond`",
-            "Requests per second that one task serves; `off` leaves scaling to CPU and memory.",
+            "Requests per second that one task serves. Without it, or with `off`, CPU and memory decide.",
         ),
         pair(
             "cpu",
