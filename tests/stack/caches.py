@@ -131,8 +131,11 @@ def number_nodes(group):
     name = group["ReplicationGroupId"]
     for members in (part["NodeGroupMembers"] for part in group["NodeGroups"]):
         for member in members:
-            short = f"{name}-{member['CacheClusterId'].rsplit('-', 1)[1]}"
-            elasticache._clusters[short] = {**elasticache._clusters.pop(member["CacheClusterId"]), "CacheClusterId": short}
+            long, short = member["CacheClusterId"], f"{name}-{member['CacheClusterId'].rsplit('-', 1)[1]}"
+            arn = elasticache._arn_cluster(short)
+            node = {**elasticache._clusters.pop(long), "CacheClusterId": short, "CacheClusterArn": arn}
+            elasticache._clusters[short] = node
+            elasticache._tags[arn] = elasticache._tags.pop(elasticache._arn_cluster(long))
             member["CacheClusterId"] = short
     group["MemberClusters"] = [member["CacheClusterId"] for part in group["NodeGroups"] for member in part["NodeGroupMembers"]]
 

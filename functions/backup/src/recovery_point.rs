@@ -41,7 +41,8 @@ impl Decision<'_> {
             .iter()
             .filter(|snapshot| snapshot.is_taken_by(stack, &self.database.arn))
             .peekable();
-        let is_first = own.peek().is_none() && self.is_ready() && !self.has_failed_recently();
+        let may_be_taken = self.is_ready() && !self.observed.quota.is_reached();
+        let is_first = own.peek().is_none() && may_be_taken && !self.has_failed_recently();
         is_first || own.any(|snapshot| self.is_being_created(snapshot))
     }
 

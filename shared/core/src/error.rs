@@ -40,6 +40,12 @@ impl AwsError {
                 .any(|code| self.code.starts_with(code))
     }
 
+    /// Reports whether AWS refused a snapshot because there are too many.
+    #[must_use]
+    pub fn is_snapshot_quota(&self) -> bool {
+        self.refused && self.code.contains("SnapshotQuotaExceeded")
+    }
+
     /// Reports whether AWS throttled the call, after retries.
     #[must_use]
     pub fn is_throttling(&self) -> bool {

@@ -125,6 +125,7 @@ fn more_backups_than_elasticache_takes_are_told(#[case] tag: &str, #[case] told:
 #[case::serverless("serverlesscache:sessions")]
 fn a_cache_made_again_keeps_the_backups_of_the_first_one(#[case] resource: &str) {
     let world = World::new();
+    world.advance(HOUR);
     let sessions = cache(&world, resource, "at=03:00 keep=4d");
     days(&world, 6);
     let first = world.taken(&sessions);
@@ -146,6 +147,7 @@ fn a_cache_made_again_keeps_the_backups_of_the_first_one(#[case] resource: &str)
 #[test]
 fn a_cache_with_a_long_name_is_backed_up() {
     let world = World::new();
+    world.advance(HOUR);
     let names = [
         "sessions-of-the-web-shop-in-production-1",
         "sessions-of-the-web-shop-in-production-2",
@@ -163,11 +165,35 @@ fn a_cache_with_a_long_name_is_backed_up() {
     }
 }
 
+/// A backup that AWS refuses for its quota is told at once, with what to do, and taken when the quota allows it.
+#[test]
+fn a_quota_that_is_used_up_is_told_at_once() {
+    let world = World::new();
+    let sessions = cache(&world, "replicationgroup:sessions", "at=03:00 keep=7d");
+    let now = world.state().now;
+    for n in 0..20 {
+        let at = now - SignedDuration::from_mins(n * 30);
+        world.snapshot(&sessions, &format!("by-hand-{n}"), at, BTreeMap::new());
+    }
+    world.sweep(&Backup).unwrap().unwrap();
+    assert_eq!(
+        world.titles(),
+        [
+            "failed to take the snapshot lamplighter-sessions-20261121-0300 of sessions - SnapshotQuotaExceededFault"
+        ]
+    );
+    days(&world, 2);
+    let own = world.state();
+    let own = own.snapshots.values().filter(|s| s.has_own_name());
+    assert!(own.count() >= 2, "{:?}", world.titles());
+}
+
 /// AWS calls the snapshot of a running restore `restoring`. It is as good as before: no alarm, and the rotation goes on.
 #[test]
 fn a_snapshot_that_is_being_restored_is_a_recovery_point() {
     let world = World::new();
     let sessions = cache(&world, "replicationgroup:sessions", "at=03:00 rpo=26h");
+    world.sweep(&Backup).unwrap().unwrap();
     days(&world, 1);
     for _ in 0..24 * 4 {
         let newest = {

@@ -97,6 +97,11 @@ async fn restore_instance(client: &Client, restore: &RestoreForDrill) -> Result<
         .map_err(|e| aws_error("RestoreDBInstanceFromDBSnapshot", &restore.into, &e))
 }
 
+/// Returns the setting that keeps a temporary database from the public. DocumentDB and Neptune don't have it, and never are.
+fn hide(engine: &str) -> Option<bool> {
+    (!["docdb", "neptune"].contains(&engine)).then_some(false)
+}
+
 async fn restore_cluster(client: &Client, restore: &RestoreForDrill) -> Result<(), AwsError> {
     let request = client
         .restore_db_cluster_from_snapshot()
@@ -109,6 +114,7 @@ async fn restore_cluster(client: &Client, restore: &RestoreForDrill) -> Result<(
         .set_db_cluster_parameter_group_name(restore.parameter_group.clone())
         .vpc_security_group_ids(&restore.security_group)
         .deletion_protection(false)
+        .set_publicly_accessible(hide(&restore.engine))
         // Only a Multi-AZ DB cluster has a class, a storage type and IOPS.
         .set_db_cluster_instance_class((!restore.class.is_empty()).then(|| restore.class.clone()))
         .set_storage_type(restore.storage_type.clone())
@@ -128,7 +134,7 @@ async fn create_cluster_member(client: &Client, restore: &RestoreForDrill) -> Re
         .db_cluster_identifier(cluster)
         .engine(&restore.engine)
         .db_instance_class(&restore.class)
-        .publicly_accessible(false)
+        .set_publicly_accessible(hide(&restore.engine))
         .set_tags(Some(build_tags(&restore.tags)));
     request
         .send()

@@ -10,7 +10,8 @@ use aws_sdk_elasticache::operation::describe_snapshots::DescribeSnapshotsOutput;
 use aws_sdk_elasticache::operation::list_tags_for_resource::ListTagsForResourceOutput;
 use aws_sdk_elasticache::primitives::DateTime;
 use aws_sdk_elasticache::types::{
-    NodeSnapshot, ReplicationGroup, ServerlessCacheConfiguration, ServerlessCacheSnapshot, Snapshot,
+    NodeGroup, NodeGroupMember, NodeSnapshot, ReplicationGroup, ServerlessCacheConfiguration,
+    ServerlessCacheSnapshot, Snapshot,
 };
 use aws_sdk_resourcegroupstagging::operation::get_resources::GetResourcesOutput;
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, Tag};
@@ -167,10 +168,19 @@ async fn tags_of_many_caches_are_read_from_one_listing() {
     );
 }
 
+/// AWS refuses cluster mode without failover, and a version with its patch.
+#[rstest]
+#[case::without_cluster_mode(None, "8.0.1", "8.0")]
+#[case::cluster_mode(Some(3), "7.2.6", "7.2")]
+#[case::old(None, "5.0.5", "5.0.5")]
 #[tokio::test]
-async fn a_restored_group_is_isolated_with_one_node_per_shard() {
+async fn a_restored_group_is_isolated_with_one_node_per_shard(
+    #[case] shards: Option<u32>,
+    #[case] version: &'static str,
+    #[case] asked: &'static str,
+) {
     let made = mock!(aws_sdk_elasticache::Client::create_replication_group)
-        .match_requests(|r| {
+        .match_requests(move |r| {
             r.replication_group_id() == Some("lamplighter-drill-sessions")
                 && r.snapshot_name() == Some("lamplighter-sessions-20261121-0300")
                 && r.security_group_ids() == ["sg-1"]
@@ -179,8 +189,10 @@ async fn a_restored_group_is_isolated_with_one_node_per_shard() {
                 && (
                     r.automatic_failover_enabled(),
                     r.at_rest_encryption_enabled(),
-                ) == (Some(false), Some(true))
-                && r.replicas_per_node_group().is_none()
+                ) == (Some(shards.is_some()), Some(true))
+                && r.replicas_per_node_group() == shards.map(|_| 0)
+                && r.num_node_groups() == shards.and_then(|n| i32::try_from(n).ok())
+                && r.engine_version() == Some(asked)
         })
         .then_output(|| CreateReplicationGroupOutput::builder().build());
     let elasticache = mock_client!(aws_sdk_elasticache, [&made]);
@@ -193,14 +205,14 @@ async fn a_restored_group_is_isolated_with_one_node_per_shard() {
         snapshot: arn("snapshot:lamplighter-sessions-20261121-0300"),
         into: "lamplighter-drill-sessions".into(),
         engine: "valkey".into(),
-        engine_version: None,
+        engine_version: Some(version.into()),
         part: RestorePart::Instance,
         class: "cache.r7g.large".into(),
         storage_type: None,
         iops: None,
         subnet_group: Some("private".into()),
         subnets: Vec::new(),
-        shards: None,
+        shards,
         encrypted: true,
         parameter_group: None,
         security_group: "sg-1".into(),
@@ -317,7 +329,9 @@ async fn all_pages_of_snapshots_have_tags_and_the_time_of_the_oldest_shard() {
     Ok("lamplighter-sessions-20261121-0300 already exists")
 )]
 #[case::busy("InvalidReplicationGroupState", Err(true))]
+#[case::busy_node("InvalidCacheClusterState", Err(true))]
 #[case::enough_for_today("SnapshotQuotaExceededFault", Err(true))]
+#[case::enough_serverless("ServerlessCacheSnapshotQuotaExceededFault", Err(true))]
 #[case::not_possible("SnapshotFeatureNotSupportedFault", Err(false))]
 #[tokio::test]
 async fn rejections_of_a_cache_snapshot_have_their_code_unless_it_exists(
@@ -332,6 +346,101 @@ async fn rejections_of_a_cache_snapshot_have_their_code_unless_it_exists(
         .await
         .map_err(|error| error.is_transient_state());
     assert_eq!(answer, expected.map(str::to_owned));
+}
+
+/// A snapshot of a node doesn't name the group: its tag does, or else the number of the node.
+#[tokio::test]
+async fn snapshots_of_nodes_are_those_of_their_group() {
+    let listed = mock!(aws_sdk_elasticache::Client::describe_snapshots)
+        .match_requests(|r| r.replication_group_id().is_none())
+        .then_output(|| {
+            let of = |name: &str, node: &str| {
+                let snapshot = Snapshot::builder()
+                    .snapshot_name(name)
+                    .cache_cluster_id(node);
+                let arn = arn(&format!("snapshot:{name}"));
+                snapshot.arn(arn.as_str()).build()
+            };
+            DescribeSnapshotsOutput::builder()
+                .snapshots(of("by-hand", "sessions-002"))
+                .snapshots(of("lamplighter-sessions-20261121-0300", "first"))
+                .snapshots(of("of-another", "carts-001"))
+                .snapshots(of("of-a-cluster", "alone"))
+                .build()
+        });
+    let tagged: &[(&str, &str, &str)] = &[(
+        "snapshot:lamplighter-sessions-20261121-0300",
+        "lamplighter:target",
+        "arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:sessions",
+    )];
+    let aws = aws(mock_client!(aws_sdk_elasticache, [&listed]), tagged);
+    let sessions = arn("replicationgroup:sessions");
+    let found = aws
+        .list_cache_snapshots(SnapshotFilter::OfSource(&sessions))
+        .await;
+    let names: Vec<String> = found.unwrap().into_iter().map(|s| s.identifier).collect();
+    assert_eq!(names, ["by-hand", "lamplighter-sessions-20261121-0300"]);
+}
+
+#[tokio::test]
+async fn a_group_without_cluster_mode_is_backed_up_by_one_of_its_nodes() {
+    let taken = mock!(aws_sdk_elasticache::Client::create_snapshot)
+        .match_requests(|r| {
+            (r.cache_cluster_id(), r.replication_group_id()) == (Some("sessions-002"), None)
+        })
+        .then_output(|| CreateSnapshotOutput::builder().build());
+    let aws = aws(mock_client!(aws_sdk_elasticache, [&taken]), &[]);
+    let Action::Backup(BackupAction::CreateSnapshot(whole)) = backup() else {
+        unreachable!("a snapshot")
+    };
+    let node = Some("sessions-002".to_owned());
+    let of_node = BackupAction::CreateSnapshot(CreateSnapshot { node, ..whole });
+    aws.execute(&Action::Backup(of_node)).await.unwrap();
+}
+
+/// A replica is asked, so that the primary has its memory for clients.
+#[rstest]
+#[case::replica(false, &["primary", "replica"], Some("sessions-002"))]
+#[case::alone(false, &["primary"], Some("sessions-001"))]
+#[case::cluster_mode(true, &["primary", "replica"], None)]
+#[tokio::test]
+async fn a_group_shows_the_node_for_its_backups(
+    #[case] has_cluster_mode: bool,
+    #[case] roles: &'static [&'static str],
+    #[case] expected: Option<&str>,
+) {
+    let groups =
+        mock!(aws_sdk_elasticache::Client::describe_replication_groups).then_output(move || {
+            let member = |(role, n): (&&str, i32)| {
+                NodeGroupMember::builder()
+                    .cache_cluster_id(format!("sessions-{n:03}"))
+                    .current_role(*role)
+                    .build()
+            };
+            let members = roles.iter().zip(1..).map(member).collect();
+            let shard = NodeGroup::builder()
+                .set_node_group_members(Some(members))
+                .build();
+            let group = ReplicationGroup::builder()
+                .replication_group_id("sessions")
+                .cluster_enabled(has_cluster_mode)
+                .node_groups(shard)
+                .replication_group_create_time(DateTime::from_secs(100));
+            let group = group.arn(arn("replicationgroup:sessions").as_str()).build();
+            DescribeReplicationGroupsOutput::builder()
+                .replication_groups(group)
+                .build()
+        });
+    let tags = mock!(aws_sdk_elasticache::Client::list_tags_for_resource)
+        .then_output(|| ListTagsForResourceOutput::builder().build());
+    let client = mock_client!(aws_sdk_elasticache, RuleMode::MatchAny, [&groups, &tags]);
+    let found = aws(client, &[])
+        .describe_caches(&[arn("replicationgroup:sessions")])
+        .await
+        .unwrap();
+    assert_eq!(found[0].snapshot_node.as_deref(), expected);
+    assert_eq!(found[0].has_cluster_mode, has_cluster_mode);
+    assert_eq!(found[0].created_at.unwrap().as_second(), 100);
 }
 
 fn backup() -> Action {

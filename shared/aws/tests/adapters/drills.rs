@@ -33,6 +33,7 @@ fn with_rds(rds: aws_sdk_rds::Client) -> Aws<DrillActions> {
 #[rstest]
 #[case::multi_az("postgres", "db.c6gd.medium", Some("io1"), Some("db.c6gd.medium"))]
 #[case::aurora("aurora-postgresql", "", None, None)]
+#[case::documents("docdb", "", None, None)]
 #[tokio::test]
 async fn a_cluster_is_restored_with_the_settings_of_its_kind(
     #[case] engine: &'static str,
@@ -46,6 +47,7 @@ async fn a_cluster_is_restored_with_the_settings_of_its_kind(
                 && r.db_cluster_instance_class() == asked
                 && r.storage_type() == storage_type
                 && r.deletion_protection() == Some(false)
+                && r.publicly_accessible() == (engine != "docdb").then_some(false)
                 && r.vpc_security_group_ids() == ["sg-1"]
         })
         .then_output(|| RestoreDbClusterFromSnapshotOutput::builder().build());

@@ -1,6 +1,6 @@
 //! The execution of a plan, between its intent and its outcome in the journal.
 
-use crate::engine::messages::action_failed_message;
+use crate::engine::messages::{action_failed_message, snapshot_quota_message};
 use crate::engine::operation::Observe;
 use crate::engine::reconciliation::{Decision, ReconcileResult, Reconciliation, map_ledger_error};
 use crate::notify::Outbox;
@@ -95,6 +95,10 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         };
         if error.is_transient_state() && step.action.is_retriable_later() {
             self.lease.state.record_refusal(&step.action, false);
+            if error.is_snapshot_quota() {
+                self.lease.state.record_failure(&step.action, self.now);
+                self.notify_once(snapshot_quota_message(step, &error));
+            }
             return Ok(Outcome::Withheld(format!("retried later: {error}")));
         }
         self.lease.state.record_failure(&step.action, self.now);

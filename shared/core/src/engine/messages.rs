@@ -200,6 +200,19 @@ pub(super) fn action_failed_message(step: &Step, error: &AwsError) -> Message {
         ))
 }
 
+/// Builds the message for a snapshot that AWS refuses because there are too many.
+pub(super) fn snapshot_quota_message(step: &Step, error: &AwsError) -> Message {
+    let intended = step.action.describe();
+    Message::warning(format!("failed to {intended} - {}", error.code))
+        .action("Lamplighter tries again at each sweep.")
+        .why(format!("The quota of snapshots is used up: {error}."))
+        .next(
+            "Delete snapshots that aren't Lamplighter's, or raise the quota. RDS takes 100 manual snapshots of instances and 100 of \
+             clusters in a region, ElastiCache 20 of a cache within 24 hours.",
+        )
+        .deduplicated_by(format!("quota:{}", error.code))
+}
+
 /// Returns the key under which an invalid value of a tag is notified once a day.
 fn invalid_tag_key(mistake: &TagError) -> String {
     format!("invalid-tag:{}={}", mistake.tag, mistake.value)

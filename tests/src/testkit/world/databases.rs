@@ -111,6 +111,23 @@ impl World {
                     refusal,
                 ));
             }
+            let now = state.now;
+            let day = SignedDuration::from_hours(24);
+            let recent = state.snapshots.values().filter(|snapshot| {
+                let is_recent = snapshot
+                    .taken_at
+                    .is_some_and(|at| now.duration_since(at) < day);
+                snapshot.has_name_of(&backup.database) && is_recent
+            });
+            let is_group = backup.database.database_kind() == Some(DatabaseKind::ReplicationGroup);
+            if is_group && recent.count() >= 20 {
+                return Err(error(
+                    "CreateSnapshot",
+                    identifier,
+                    "SnapshotQuotaExceededFault",
+                    "20 snapshots of the cache were taken within 24 hours",
+                ));
+            }
             let status = &database.status;
             if status != "available" {
                 return Err(error(
@@ -120,7 +137,6 @@ impl World {
                     &format!("it is {status}"),
                 ));
             }
-            let now = state.now;
             state.take(&backup.database, identifier, now, backup.tags.clone());
         }
         confirm_answer(answered, "CreateDBSnapshot", identifier)?;
