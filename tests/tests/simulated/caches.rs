@@ -109,7 +109,7 @@ fn what_a_cache_cannot_have_is_told_once() {
 }
 
 #[rstest]
-#[case("every=1h", 1)]
+#[case("every=1h", 3)]
 #[case("every=2h", 0)]
 fn more_backups_than_elasticache_takes_are_told(#[case] tag: &str, #[case] told: usize) {
     let world = World::new();
@@ -179,7 +179,7 @@ fn a_quota_that_is_used_up_is_told_at_once() {
     assert_eq!(
         world.titles(),
         [
-            "failed to take the snapshot lamplighter-sessions-20261121-0300 of sessions - SnapshotQuotaExceededFault"
+            "failed to take the snapshot lamplighter-sessions-20261121-0300 - SnapshotQuotaExceededFault"
         ]
     );
     days(&world, 2);

@@ -368,12 +368,16 @@ async fn snapshots_of_nodes_are_those_of_their_group() {
                 .snapshots(of("of-a-cluster", "alone"))
                 .build()
         });
-    let tagged: &[(&str, &str, &str)] = &[(
-        "snapshot:lamplighter-sessions-20261121-0300",
-        "lamplighter:target",
-        "arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:sessions",
-    )];
-    let aws = aws(mock_client!(aws_sdk_elasticache, [&listed]), tagged);
+    // The index of tags lacks it.
+    let tags = mock!(aws_sdk_elasticache::Client::list_tags_for_resource).then_output(|| {
+        let tag = aws_sdk_elasticache::types::Tag::builder()
+            .key("lamplighter:target")
+            .value(arn("replicationgroup:sessions").as_str())
+            .build();
+        ListTagsForResourceOutput::builder().tag_list(tag).build()
+    });
+    let client = mock_client!(aws_sdk_elasticache, RuleMode::MatchAny, [&listed, &tags]);
+    let aws = aws(client, &[]);
     let sessions = arn("replicationgroup:sessions");
     let found = aws
         .list_cache_snapshots(SnapshotFilter::OfSource(&sessions))
