@@ -5,7 +5,8 @@ use lamplighter::model::Service;
 use lamplighter::policy::{ScalePolicy, ScheduleWindow};
 use lamplighter::state::TargetState;
 
-use crate::demand::{Demand, MissingData, Need, round_up_tasks};
+use crate::demand::{Demand, MissingData, Need};
+use crate::history::round_up_tasks;
 use crate::observed::HISTORY;
 
 /// Relative deviation of the need from the count that is ignored unless it is sustained. Equals the

@@ -11,7 +11,7 @@ use lamplighter::model::{Backlog, Load, QueueLoad, QueueProblem, Service};
 use lamplighter::policy::ScalePolicy;
 use lamplighter::state::{TargetState, Unresponsive, Utilization};
 
-use crate::history::TaskHistory;
+use crate::history::{TaskHistory, round_up_tasks};
 use crate::leak::measure_rise;
 use crate::metric::Metric;
 use crate::observed::{HISTORY, MIN_DATA_MINUTES, SCALE_IN_WINDOW, is_fresh};
@@ -132,18 +132,6 @@ impl Need {
     pub fn required_tasks(&self) -> u32 {
         round_up_tasks(self.tasks)
     }
-}
-
-/// Rounds a need up to whole tasks. Ignores an excess of up to 1e-9 over a whole number, which is
-/// an error of floating-point arithmetic and no load.
-#[must_use]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "clamped to what fits"
-)]
-pub fn round_up_tasks(tasks: f64) -> u32 {
-    (tasks - 1e-9).ceil().clamp(0.0, f64::from(u32::MAX)) as u32
 }
 
 impl Demand {

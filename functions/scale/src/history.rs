@@ -89,3 +89,15 @@ impl<'a> TaskHistory<'a> {
         desired.max(self.service.running_count.unsigned_abs())
     }
 }
+
+/// Rounds a need up to whole tasks. Ignores an excess of up to 1e-9 over a whole number, which is
+/// an error of floating-point arithmetic and no load.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to what fits"
+)]
+pub fn round_up_tasks(tasks: f64) -> u32 {
+    (tasks - 1e-9).ceil().clamp(0.0, f64::from(u32::MAX)) as u32
+}

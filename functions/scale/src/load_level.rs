@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Load, Series};
 use lamplighter::state::LoadLevel;
 
-use crate::demand::round_up_tasks;
-use crate::history::{FREQUENT_VALUES, MINUTE};
+use crate::history::{FREQUENT_VALUES, MINUTE, round_up_tasks};
+use crate::observed::IDLE_CPU;
 use crate::requests::count_requests;
 
 /// Minutes whose mean is a level.
@@ -20,8 +20,6 @@ pub const OTHER_LOAD: f64 = 1.25;
 const FEW_REQUESTS: f64 = 60.0;
 /// How many times the lowest minute the highest may be for their mean to be a level: load is uneven.
 const UNEVEN: f64 = 1.75;
-/// CPU utilization, in percent, below which tasks do nothing.
-pub const IDLE_CPU: f64 = 10.0;
 
 /// Returns the mean load of the minutes before a time; `None` without fresh values, or if it changed by much within them.
 pub fn measure_level(

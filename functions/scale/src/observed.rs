@@ -13,6 +13,9 @@ const MAX_DATA_AGE: SignedDuration = SignedDuration::from_mins(5);
 /// without hiding a peak.
 pub const MIN_DATA_MINUTES: usize = 10;
 
+/// CPU utilization, in percent, below which tasks do nothing.
+pub const IDLE_CPU: f64 = 10.0;
+
 /// The time whose peak need is kept when scaling in.
 pub const SCALE_IN_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 

@@ -10,7 +10,7 @@ use lamplighter::model::{Load, Series, Service, pluralize};
 use lamplighter::notify::{Message, draw_sparkline};
 use lamplighter::policy::SCALE;
 
-use crate::demand::round_up_tasks;
+use crate::history::round_up_tasks;
 use crate::metric::Metric;
 use crate::policy::Policy;
 

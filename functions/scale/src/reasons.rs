@@ -3,7 +3,8 @@
 use lamplighter::model::pluralize;
 
 use crate::decision::{Decision, KeepReason};
-use crate::demand::{MissingData, Need, NeedSource, round_up_tasks};
+use crate::demand::{MissingData, Need, NeedSource};
+use crate::history::round_up_tasks;
 use crate::observed::{HISTORY, SCALE_IN_WINDOW};
 
 /// Describes the need behind a count: `37.2 req/s at 10 per task (max 8)`. States how many tasks

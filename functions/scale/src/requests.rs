@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Load, Series, Service};
 
-use crate::demand::round_up_tasks;
-use crate::history::{FREQUENT_VALUES, TaskHistory};
-use crate::load_level::IDLE_CPU;
-use crate::observed::{HISTORY, MIN_DATA_MINUTES, is_fresh};
+use crate::history::{FREQUENT_VALUES, TaskHistory, round_up_tasks};
+use crate::observed::{HISTORY, IDLE_CPU, MIN_DATA_MINUTES, is_fresh};
 
 /// The time by which requests may arrive later than CPU utilization.
 const REQUEST_LAG: SignedDuration = SignedDuration::from_mins(2);

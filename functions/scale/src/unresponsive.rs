@@ -14,9 +14,9 @@ use lamplighter::state::{
 use crate::history::{MINUTE, TaskHistory};
 use crate::leak::measure_rise;
 use crate::load_level::{
-    Growth, IDLE_CPU, LEVEL, MAX_DELAY, OTHER_LOAD, measure_growth, measure_level, measure_steady,
+    Growth, LEVEL, MAX_DELAY, OTHER_LOAD, measure_growth, measure_level, measure_steady,
 };
-use crate::observed::Observed;
+use crate::observed::{IDLE_CPU, Observed};
 use crate::requests::count_requests;
 
 /// The time in which added tasks start and warm up.
