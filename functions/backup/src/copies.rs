@@ -27,6 +27,15 @@ impl Decision<'_> {
         if wants_vault && !self.context.policy.has_vault && !self.database.arn.is_cache() {
             plan.messages.push(messages::no_vault());
         }
+        let own = self.database.arn.region();
+        if self
+            .policy
+            .copy
+            .iter()
+            .any(|place| place.region() == Some(own))
+        {
+            plan.messages.push(messages::copy_in_own_region(own));
+        }
         for (place, error) in &self.observed.unreadable {
             plan.messages.push(messages::unreadable_place(place, error));
         }

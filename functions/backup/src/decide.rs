@@ -40,6 +40,7 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     let mut plan = decision.plan_backup();
     plan.messages.extend(decision.check_quota());
     decision.plan_copies(&mut plan);
+    plan.messages.extend(decision.check_shorter_policy());
     plan.messages.extend(decision.check_recovery_point());
     plan.messages.extend(decision.check_backup_job());
     plan.messages.extend(decision.check_cache_limits());

@@ -82,7 +82,11 @@ impl<'a> Decision<'a> {
 
     /// Returns the rotation rules for the snapshots of this database.
     pub fn rotation_rules<'r>(&'r self, in_use: &'r BTreeSet<String>) -> RotationRules<'r> {
-        self.context.policy.rotation_rules(self.database, in_use)
+        self.context.policy.rotation_rules(
+            self.database,
+            &self.context.state.backups.policies,
+            in_use,
+        )
     }
 
     /// Returns the identifiers of snapshots that are shared, being copied or being restored, and

@@ -1,7 +1,10 @@
 //! Deletion of the snapshots that the policy doesn't keep. Pure.
 
+use std::collections::BTreeSet;
+
 use lamplighter::Plan;
 use lamplighter::model::{Snapshot, pluralize};
+use lamplighter::notify::Message;
 use lamplighter::plan::{Action, BackupAction, DeleteSnapshot, Step};
 
 use crate::decision::Decision;
@@ -42,6 +45,32 @@ impl Decision<'_> {
             steps,
             ..Plan::nothing("")
         }
+    }
+
+    /// Warns while a shorter policy would delete more than one backup at a place, and says when that has ended.
+    pub fn check_shorter_policy(&self) -> Option<Message> {
+        let in_use = BTreeSet::new();
+        let rules = self.rotation_rules(&in_use);
+        let waiting = |snapshots: &[Snapshot]| -> Vec<String> {
+            let decisions = rotate_snapshots(snapshots, rules, self.now).into_iter();
+            let waits = decisions.filter(|(_, d)| matches!(d, RotationDecision::Wait(_)));
+            let mut names: Vec<String> = waits.map(|(s, _)| s.identifier.clone()).collect();
+            names.sort();
+            names
+        };
+        let here = ("here".to_owned(), waiting(&self.observed.snapshots));
+        let copies = self.observed.copies.iter();
+        let there = copies.map(|(place, copies)| (place.to_string(), waiting(&copies.snapshots)));
+        let places: Vec<(String, Vec<String>)> = std::iter::once(here)
+            .chain(there)
+            .filter(|(_, names)| !names.is_empty())
+            .collect();
+        let was_told = self.context.state.was_notified(messages::SHORTER_POLICY);
+        if places.is_empty() {
+            return was_told.then(|| messages::shorter_policy_ended(&self.policy.keep));
+        }
+        let is_many = places.iter().any(|(_, names)| names.len() > 1);
+        (is_many || was_told).then(|| messages::shorter_policy(&self.policy.keep, &places))
     }
 
     /// Decides about each snapshot, oldest first, independent of the order in which AWS lists them.

@@ -39,6 +39,7 @@ use lamplighter::plan::{Action, BackupAction};
 use lamplighter::policy::{StackDefaults, TagError};
 use lamplighter::ports::capability::BackupActions;
 use lamplighter::ports::ledger::Ledger;
+use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Operation, Plan};
 
 use crate::reads::Reads;
@@ -103,6 +104,12 @@ impl Operation for Backup {
             | Action::Log(_)
             | Action::Healing(_)
             | Action::Request(_) => false,
+        }
+    }
+
+    fn prune_state(state: &mut TargetState, observed: &Observed, now: Timestamp) {
+        if observed.database.is_some() {
+            state.record_policy(&observed.keep, observed.taken_under.clone(), now);
         }
     }
 

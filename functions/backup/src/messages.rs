@@ -2,12 +2,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::event::detail::rds::BackupJob;
-use lamplighter::model::{CopyDestination, Database, Quota, Snapshot};
+use lamplighter::model::{CopyDestination, Database, Quota, Snapshot, pluralize};
 use lamplighter::notify::Message;
-use lamplighter::policy::BACKUP;
+use lamplighter::policy::{BACKUP, HOLD, Retention};
 
+/// The key of the warning about backups that a shorter policy would delete.
+pub const SHORTER_POLICY: &str = "shorter-policy";
 const RPO_KEY: &str = "recovery-point";
 const RETRIES: &str = "Lamplighter retries the backup every 15 minutes.";
+
+/// Backups that a message lists by name.
+const MAX_LISTED: usize = 10;
 
 /// Describes a snapshot with its reasons, such as `2026-11-21 03:00 (day 2026-11-21)`.
 pub fn describe_kept(snapshot: &Snapshot, reasons: &[String]) -> String {
@@ -23,6 +28,56 @@ pub fn cluster_member(cluster: &str) -> Message {
     .why("A backup of an Aurora, DocumentDB or Multi-AZ cluster covers all of its instances.")
     .next(format!("Move the tag {BACKUP} to the cluster {cluster}."))
     .deduplicated_by("member")
+}
+
+/// Warns of the backups that a shorter policy would delete, by place.
+pub fn shorter_policy(keep: &Retention, places: &[(String, Vec<String>)]) -> Message {
+    let count: usize = places.iter().map(|(_, names)| names.len()).sum();
+    let listed: Vec<String> = places
+        .iter()
+        .map(|(place, names)| format!("{place}: {}", list_names(names)))
+        .collect();
+    Message::critical(format!(
+        "{} would go - keep= shortened to {keep}",
+        pluralize(count, "backup")
+    ))
+    .action("Lamplighter keeps them for a day from when it noticed the shorter policy. Until then they count for the quota as well.")
+    .why(format!(
+        "The policy no longer keeps them. {}.",
+        listed.join("; ")
+    ))
+    .next(format!(
+        "If that is a mistake, set keep= in the tag {BACKUP} (or RetentionDays) as before, or tag single backups {HOLD}. If not, nothing \
+         to do."
+    ))
+    .fires_until_resolved(SHORTER_POLICY)
+}
+
+/// Ends the warning: the policy was set back, or the day is over.
+pub fn shorter_policy_ended(keep: &Retention) -> Message {
+    Message::info(format!("no backups wait for a shorter keep= - now {keep}"))
+        .why("keep= was set back, or the day is over, and Lamplighter deletes what the policy no longer keeps.")
+        .next("Nothing to do.")
+        .resolves(SHORTER_POLICY)
+}
+
+/// Lists the first names, and says how many there are beside them.
+fn list_names(names: &[String]) -> String {
+    let first = names.iter().take(MAX_LISTED);
+    let first: Vec<&str> = first.map(String::as_str).collect();
+    match names.len().saturating_sub(MAX_LISTED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// Says that a copy in the region of the database is none.
+pub fn copy_in_own_region(region: &str) -> Message {
+    Message::warning(format!("no copy in {region} - the database is there"))
+        .action("Lamplighter backs the database up as usual, and copies nothing to this region.")
+        .why("A copy in the same region survives no more than its original.")
+        .next(format!("Name another region in copy= of the tag {BACKUP}."))
+        .deduplicated_by("copy-in-own-region")
 }
 
 pub fn cache_copies_unsupported() -> Message {

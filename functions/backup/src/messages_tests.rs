@@ -15,11 +15,20 @@ fn book(messages: &[Message]) -> String {
         .join("\n\n")
 }
 
+/// More backups than a message lists.
+fn shorter_policy() -> Message {
+    let here = ["a", "b"].map(str::to_owned).to_vec();
+    let there = (0..12).map(|n| format!("backup-{n}")).collect();
+    let places = [("here".to_owned(), here), ("vault".to_owned(), there)];
+    messages::shorter_policy(&"1d".parse().unwrap(), &places)
+}
+
 #[test]
 fn every_message() {
     let slot = Timestamp::constant(1_795_230_000, 0);
     let later = |hours: i64| slot + SignedDuration::from_hours(hours);
     let hours = SignedDuration::from_hours;
+    let quota = |used| Quota { used, max: 100 };
     let orders = Database {
         identifier: "orders".into(),
         ..Database::default()
@@ -33,18 +42,15 @@ fn every_message() {
     };
     let messages = [
         messages::cluster_member("shop"),
+        shorter_policy(),
+        messages::shorter_policy_ended(&"1d".parse().unwrap()),
+        messages::copy_in_own_region("eu-west-1"),
         messages::cache_copies_unsupported(),
         messages::too_many_cache_snapshots(24, 20),
         messages::backup_overdue("modifying", slot, later(3)),
         messages::backup_late(slot, later(2)),
-        messages::quota_usage(
-            &orders,
-            Quota {
-                used: 100,
-                max: 100,
-            },
-        ),
-        messages::quota_usage(&orders, Quota { used: 82, max: 100 }),
+        messages::quota_usage(&orders, quota(100)),
+        messages::quota_usage(&orders, quota(82)),
         messages::recovery_point_too_old(None, hours(30)),
         messages::recovery_point_too_old(Some(hours(31)), hours(30)),
         messages::recovery_point_aging(hours(26), hours(30)),

@@ -8,8 +8,9 @@ use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, CopyDestination, Database, DatabaseKind, Quota, Quotas, Snapshot};
-use lamplighter::policy::{BackupPolicy, StackDefaults};
+use lamplighter::policy::{BackupPolicy, StackDefaults, TIER};
 use lamplighter::ports::SnapshotFilter;
+use lamplighter::state::PolicyUse;
 
 use crate::due_copies::snapshots_to_copy;
 use crate::observed::{Copies, Observed};
@@ -108,7 +109,12 @@ impl Prefetched {
             }
             None => Sharing::default(),
         };
+        let taken_under = database
+            .as_ref()
+            .and_then(|database| find_policy(&snapshots, database, &context.policy.stack));
         let mut observed = Observed {
+            keep: context.policy.backup.keep.to_string(),
+            taken_under,
             database,
             quota,
             shared: sharing.shared,
@@ -242,7 +248,23 @@ fn copy_places(database: &Database, defaults: &StackDefaults) -> Vec<CopyDestina
         .flatten();
     let mut places = policy.map(|policy| policy.copy).unwrap_or_default();
     places.retain(|place| !(place.is_vault() && defaults.vault_role.is_empty()));
+    // A copy beside its original would be rotated like one: it would be deleted with it.
+    places.retain(|place| place.region() != Some(database.arn.region()));
     places
+}
+
+/// Returns the policy under which the newest backup of a database was taken.
+fn find_policy(snapshots: &[Snapshot], database: &Database, stack: &str) -> Option<PolicyUse> {
+    let own = snapshots.iter().filter(|snapshot| {
+        snapshot.is_taken_by(stack, &database.arn)
+            && snapshot.belongs_to(database)
+            && !snapshot.is_before_rollout()
+    });
+    let newest = own.max_by_key(|snapshot| snapshot.taken_at)?;
+    Some(PolicyUse {
+        keep: newest.tags.get(TIER)?.clone(),
+        since: newest.taken_at?,
+    })
 }
 
 fn filter_by_database(snapshots: &[Snapshot], database: &Arn) -> Vec<Snapshot> {

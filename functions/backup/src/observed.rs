@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lamplighter::model::{CopyDestination, Database, Quota, Snapshot};
+use lamplighter::state::PolicyUse;
 use serde::Serialize;
 
 /// Observed state that [`crate::decide`] decides on.
@@ -11,6 +12,10 @@ use serde::Serialize;
 pub struct Observed {
     /// `None` if the database no longer exists.
     pub database: Option<Database>,
+    /// The retention policy, as in `keep=`.
+    pub keep: String,
+    /// The retention policy under which the newest backup was taken, and when.
+    pub taken_under: Option<PolicyUse>,
     /// Manual snapshots of the database, including those that Lamplighter did not take.
     pub snapshots: Vec<Snapshot>,
     /// Quota of manual snapshots of this kind in the account and region.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lamplighter::model::Database;
 use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
+use lamplighter::state::PolicyUse;
 
 use crate::rotate::RotationRules;
 
@@ -38,12 +39,14 @@ impl Policy {
     pub(crate) fn rotation_rules<'a>(
         &'a self,
         database: &'a Database,
+        policies: &'a [PolicyUse],
         in_use: &'a BTreeSet<String>,
     ) -> RotationRules<'a> {
         RotationRules {
             stack: &self.stack,
             database,
             keep: &self.backup.keep,
+            policies,
             zone: &self.backup.zone,
             in_use,
         }

@@ -2,7 +2,8 @@
 //!
 //! A snapshot is kept if a tier of the policy keeps it. Some snapshots are never deleted, whatever
 //! the tiers say: the newest good one, the newest verified one, those in use or held, those a rollout
-//! may wait for, and those that this stack did not take of the current database.
+//! may wait for, and those that this stack did not take of the current database. What a shorter policy no longer keeps stays
+//! for a day.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +11,15 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Database, Snapshot};
 use lamplighter::policy::Retention;
+use lamplighter::state::PolicyUse;
 
 use crate::tiers::reasons_of_tiers;
 
 /// Age from which a snapshot in state `creating` is considered stuck.
 const STUCK_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// Time for which a policy goes on keeping snapshots after another one replaced it.
+const SHORTENED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// Maximum number of snapshots of one database deleted in one run. The next run continues.
 pub const MAX_DELETIONS_PER_RUN: usize = 10;
@@ -29,6 +34,8 @@ const MAX_ROLLOUT_WAIT: SignedDuration = SignedDuration::from_hours(12);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RotationDecision {
     Keep(Vec<String>),
+    /// Kept for now: the policy was shortened less than a day ago.
+    Wait(Vec<String>),
     Delete(String),
 }
 
@@ -39,6 +46,8 @@ pub struct RotationRules<'a> {
     /// The current database. Snapshots of an earlier one of the same name are kept.
     pub database: &'a Database,
     pub keep: &'a Retention,
+    /// The policies of the last days, oldest first.
+    pub policies: &'a [PolicyUse],
     pub zone: &'a TimeZone,
     /// Identifiers of snapshots that are shared, being copied or being restored.
     pub in_use: &'a BTreeSet<String>,
@@ -49,7 +58,7 @@ impl RotationDecision {
     #[must_use]
     pub fn keep_reasons(&self) -> Option<&[String]> {
         match self {
-            Self::Keep(reasons) => Some(reasons),
+            Self::Keep(reasons) | Self::Wait(reasons) => Some(reasons),
             Self::Delete(_) => None,
         }
     }
@@ -58,7 +67,7 @@ impl RotationDecision {
     #[must_use]
     pub fn delete_reason(&self) -> Option<&str> {
         match self {
-            Self::Keep(_) => None,
+            Self::Keep(_) | Self::Wait(_) => None,
             Self::Delete(reason) => Some(reason),
         }
     }
@@ -77,6 +86,7 @@ pub fn rotate_snapshots<'s>(
 ) -> Vec<(&'s Snapshot, RotationDecision)> {
     let good = good_snapshots(snapshots, rules);
     let tier_reasons = reasons_of_tiers(&good, rules.keep, rules.zone);
+    let longer_reasons = reasons_of_longer_policies(&good, rules, now);
     snapshots
         .iter()
         .map(|snapshot| {
@@ -85,7 +95,8 @@ pub fn rotate_snapshots<'s>(
                 Some(place) => {
                     let mut reasons = tier_reasons.get(place).cloned().unwrap_or_default();
                     reasons.extend(other_keep_reasons(snapshot, &good, rules, now));
-                    decide_good(reasons, rules)
+                    let longer = longer_reasons.get(place).cloned().unwrap_or_default();
+                    decide_good(reasons, longer, rules)
                 }
                 None => decide_unusable(snapshot, rules, now),
             };
@@ -108,12 +119,50 @@ fn good_snapshots<'s>(snapshots: &'s [Snapshot], rules: RotationRules<'_>) -> Ve
     good
 }
 
-fn decide_good(reasons: Vec<String>, rules: RotationRules<'_>) -> RotationDecision {
-    if reasons.is_empty() {
-        RotationDecision::Delete(format!("newer snapshots fill keep={}", rules.keep))
-    } else {
+fn decide_good(
+    reasons: Vec<String>,
+    longer: Vec<String>,
+    rules: RotationRules<'_>,
+) -> RotationDecision {
+    if !reasons.is_empty() {
         RotationDecision::Keep(reasons)
+    } else if !longer.is_empty() {
+        RotationDecision::Wait(longer)
+    } else {
+        RotationDecision::Delete(format!("newer snapshots fill keep={}", rules.keep))
     }
+}
+
+/// Returns the reasons to keep good snapshots that policies had until a day ago: what one slip in a tag would delete waits that long.
+///
+fn reasons_of_longer_policies(
+    good: &[&Snapshot],
+    rules: RotationRules<'_>,
+    now: Timestamp,
+) -> Vec<Vec<String>> {
+    let mut reasons = vec![Vec::new(); good.len()];
+    for policy in list_recent_policies(rules.policies, now) {
+        let kept = reasons_of_tiers(good, &policy, rules.zone);
+        for (reasons, kept) in reasons.iter_mut().zip(kept) {
+            if !kept.is_empty() {
+                reasons.push(format!("keep={policy} until a day ago"));
+            }
+        }
+    }
+    reasons
+}
+
+/// Returns the policies that were in force within the last day. One is until another one is noticed.
+fn list_recent_policies(policies: &[PolicyUse], now: Timestamp) -> Vec<Retention> {
+    let ends = policies.iter().skip(1).map(|next| Some(next.since));
+    let ends = ends.chain([None]);
+    let recent = policies
+        .iter()
+        .zip(ends)
+        .filter(|(_, end)| end.is_none_or(|end| now.duration_since(end) < SHORTENED_FOR));
+    recent
+        .filter_map(|(policy, _)| policy.keep.parse().ok())
+        .collect()
 }
 
 /// Returns the reasons beside the tiers to keep a good snapshot. `good` is sorted newest first.

@@ -59,6 +59,7 @@ fn verdicts<'s>(
         stack: "lamplighter",
         database: &database,
         keep,
+        policies: &[],
         zone,
         in_use: &in_use,
     };
@@ -196,7 +197,9 @@ fn what_is_not_ours_or_wanted_for_another_reason_stays() {
     let said: Vec<String> = verdicts(&snapshots, &keep("2d"), &TimeZone::UTC)
         .into_iter()
         .map(|(_, verdict)| match verdict {
-            RotationDecision::Keep(reasons) => format!("+ {}", reasons.join(", ")),
+            RotationDecision::Keep(reasons) | RotationDecision::Wait(reasons) => {
+                format!("+ {}", reasons.join(", "))
+            }
             RotationDecision::Delete(reason) => format!("- {reason}"),
         })
         .collect();
@@ -340,6 +343,7 @@ fn snapshots_of_a_database_that_had_the_name_before_stay_and_fill_no_tier() {
         stack: "lamplighter",
         database: &database,
         keep: &keep,
+        policies: &[],
         zone: &TimeZone::UTC,
         in_use: &in_use,
     };

@@ -72,7 +72,9 @@ impl<'a> SharingCheck<'a> {
     /// delete.
     fn next_deletions(&self) -> Vec<&'a Snapshot> {
         let in_use = BTreeSet::new();
-        let rules = self.context.policy.rotation_rules(self.database, &in_use);
+        let policies = &self.context.state.backups.policies;
+        let policy = self.context.policy;
+        let rules = policy.rotation_rules(self.database, policies, &in_use);
         let mut expired: Vec<&Snapshot> = rotate_snapshots(self.snapshots, rules, self.now)
             .into_iter()
             .filter(|(_, decision)| decision.delete_reason().is_some())

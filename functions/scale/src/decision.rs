@@ -129,6 +129,7 @@ impl Decision<'_> {
     pub fn may_stop(&self) -> bool {
         let is_quiet =
             self.demand.is_idle && !self.is_kept() && !self.service.has_rollout_in_progress();
+        let is_quiet = is_quiet && self.find_set_by_others(self.desired_count()).is_none();
         self.bounds.stop_window.is_some() && (is_quiet || self.desired_count() == 0)
     }
 

@@ -1,8 +1,8 @@
 //! `scale`: adjusts the number of tasks of a service to its load and notifies you.
 //!
 //! Triggers: an alarm on a service's metrics, a changed tag, and a sweep every minute. The sweep
-//! covers services that are in ALARM, above their minimum or in an open schedule window. `scale`
-//! creates no alarms. It never sets the desired count of a service that Application Auto Scaling
+//! covers services that are in ALARM, above their minimum or in an open schedule window, and ten of
+//! the others in turn, which may be out of their bounds. `scale` creates no alarms. It never sets the desired count of a service that Application Auto Scaling
 //! scales.
 
 mod alarm_services;

@@ -6,7 +6,7 @@ use lamplighter::notify::Message;
 use lamplighter::policy::{SCALE, SCHEDULE};
 use lamplighter::state::TargetState;
 
-use crate::decision::Decision;
+use crate::decision::{Decision, SET_BY_OTHERS_FOR};
 use crate::demand::Need;
 use crate::observed::HISTORY;
 use crate::queue_messages;
@@ -94,12 +94,13 @@ fn describe_window(decision: &Decision<'_>) -> String {
 /// Says once that a count is kept that somebody else set, until when, and how to keep it for good.
 pub fn count_set_by_others(decision: &Decision<'_>, since: Timestamp) -> Message {
     let count = decision.desired_count();
+    let until = (since + SET_BY_OTHERS_FOR).strftime("%H:%M UTC");
     Message::info(format!(
-        "{} kept for an hour - set by somebody else (min={})",
+        "{} kept until {until} - set by somebody else (min={})",
         reasons::describe_tasks(count),
         decision.bounds.min
     ))
-    .action("Lamplighter adds tasks if the load needs more, and takes none away for an hour.")
+    .action("Lamplighter adds tasks if the load needs more, and takes none away for an hour after it noticed the count.")
     .why("The load needs fewer. The count is within the bounds, so whoever set it may expect more load.")
     .next(format!(
         "To keep it, set min={count} in the tag {SCALE}. Otherwise nothing to do."

@@ -18,7 +18,7 @@ const MAX_LEAD: SignedDuration = SignedDuration::from_mins(4);
 /// CPU utilization in percent that is the limit.
 const CPU_LIMIT: f64 = 98.0;
 /// Target utilization in percent from which tasks at their limit are intended.
-const FULL_TARGET: u32 = 90;
+const FULL_TARGET: u32 = 98;
 /// The time for which tasks that start may use all CPU.
 const WARM_UP: SignedDuration = SignedDuration::from_mins(3);
 

@@ -12,7 +12,6 @@ use lamplighter::state::{
 };
 
 use crate::history::{MINUTE, TaskHistory};
-use crate::leak::measure_rise;
 use crate::load_level::{
     Growth, LEVEL, MAX_DELAY, OTHER_LOAD, measure_growth, measure_level, measure_steady,
 };
@@ -35,7 +34,7 @@ const SAME_LOAD: f64 = 1.1;
 const RELIEF: f64 = 0.25;
 /// The share of a utilization below which it has fallen by itself.
 const FALLEN: f64 = 0.9;
-/// How many times a utilization it has risen since: requests became more expensive.
+/// How many times the CPU it is since: requests became more expensive.
 const RISEN: f64 = 1.1;
 /// The minutes before a sudden surge in which the load before it is looked for.
 const SEARCH_MINUTES: i32 = 8;
@@ -59,10 +58,9 @@ pub fn learn(state: &mut TargetState, observed: &Observed, now: Timestamp) {
         };
         scaling.trial = scaling.trial.filter(|trial| !is_other(trial));
         let known = scaling.unresponsive.len();
-        let has_leak = measure_rise(&observed.load.memory).is_some();
         scaling
             .unresponsive
-            .retain(|known| !has_ended(known, &present, has_leak));
+            .retain(|known| !has_ended(known, &present));
         if scaling.unresponsive.len() < known {
             // Only a new step can show whether tasks help now.
             scaling.trial = None;
@@ -177,14 +175,14 @@ fn judge(
     (is_same && highest < limit).then_some(Effect::None)
 }
 
-/// Reports whether a utilization fell by itself or rose, or the load grew: tasks may help again. They don't end a leak.
-fn has_ended(known: &Unresponsive, present: &LoadLevel, has_leak: bool) -> bool {
+/// Reports whether a utilization fell by itself, CPU rose, or the load grew: tasks may help again. Memory that rises is a leak.
+fn has_ended(known: &Unresponsive, present: &LoadLevel) -> bool {
     let had = known.after.utilization(known.metric).unwrap_or_default();
     let has = present.utilization(known.metric);
     let has_fallen = has.is_some_and(|has| has < had * FALLEN);
     let has_risen = has.is_some_and(|has| match known.metric {
         Utilization::Cpu => has > had * RISEN || has >= CPU_LIMIT,
-        Utilization::Memory => has > had * RISEN && !has_leak,
+        Utilization::Memory => false,
     });
     let has_grown = measure_growth(&known.after, present).is_some_and(|growth| growth > OTHER_LOAD);
     has_fallen || has_risen || has_grown

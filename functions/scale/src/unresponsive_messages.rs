@@ -126,7 +126,7 @@ fn end_message(metric: Utilization) -> Message {
     let name = find_name(metric);
     Message::info(format!("{name} counts for scaling again"))
         .why(format!(
-            "The {name} fell, the load grew, another revision runs, or the tag {SCALE} no longer follows it."
+            "The {name} fell, CPU rose, the load grew, another revision runs, or the tag {SCALE} no longer follows it."
         ))
         .next("Nothing to do.")
         .resolves(key(metric))

@@ -22,12 +22,13 @@ impl AwsError {
     /// quota is used up. A later attempt may succeed.
     #[must_use]
     pub fn is_transient_state(&self) -> bool {
-        const TRANSIENT_CODES: [&str; 9] = [
+        const TRANSIENT_CODES: [&str; 10] = [
             "InvalidDBInstanceState",
             "InvalidDBClusterState",
             "InvalidReplicationGroupState",
             "InvalidCacheClusterState",
             "InvalidServerlessCacheState",
+            "InvalidServerlessCacheSnapshotState",
             "SnapshotQuotaExceeded",
             "ServerlessCacheSnapshotQuotaExceeded",
             "LimitExceeded",

@@ -90,8 +90,9 @@ impl<R> Caches for Aws<R> {
             if snapshot.tags.is_empty() && snapshot.has_own_name() && lookups < MAX_OWN_LOOKUPS {
                 // The index may lack a snapshot.
                 lookups += 1;
-                snapshot.tags =
-                    elasticache::caches::list_tags(clients.elasticache(), &snapshot.arn).await?;
+                let tags = elasticache::caches::list_tags(clients.elasticache(), &snapshot.arn);
+                // One that can't be read stands in nobody's way.
+                snapshot.tags = tags.await.unwrap_or_default();
             }
             name_source(snapshot);
         }

@@ -114,16 +114,17 @@ impl BackupPolicy {
             .get("keep")
             .map(|text| parse_retention(&pairs, text))
             .transpose()?;
+        let keep = keep.unwrap_or(Retention {
+            days: defaults.retention_days,
+            ..Retention::default()
+        });
         let zone = pairs.get("tz").map_or(Ok(TimeZone::UTC), |name| {
             parse_time_zone(name).map_err(|e| pairs.build_error(e))
         })?;
         Ok(Self {
             slots: parse_slots(&pairs, defaults)?,
             zone,
-            keep: keep.unwrap_or(Retention {
-                days: defaults.retention_days,
-                ..Retention::default()
-            }),
+            keep,
             rpo: pairs.parse_duration("rpo", 1..=u64::MAX, "duration such as 1h")?,
             copy: pairs
                 .get("copy")
@@ -228,35 +229,38 @@ fn parse_slots(pairs: &TagPairs<'_>, defaults: &StackDefaults) -> Result<Slots, 
 }
 
 fn parse_retention(pairs: &TagPairs<'_>, text: &str) -> Result<Retention, TagError> {
-    let mut keep = Retention::default();
-    for part in text.split('+') {
-        let (number, unit) = part
-            .split_at_checked(part.len().saturating_sub(1))
-            .ok_or_else(|| build_retention_error(pairs, part))?;
-        let number = number
-            .parse()
-            .ok()
-            .filter(|n| *n > 0)
-            .ok_or_else(|| build_retention_error(pairs, part))?;
-        let tier = match unit {
-            "h" => &mut keep.hours,
-            "d" => &mut keep.days,
-            "w" => &mut keep.weeks,
-            "m" => &mut keep.months,
-            _ => return Err(build_retention_error(pairs, part)),
-        };
-        if *tier > 0 {
-            return Err(pairs.build_error(format!("keep= has the unit \"{unit}\" twice")));
-        }
-        *tier = number;
-    }
-    Ok(keep)
+    text.parse().map_err(|problem| pairs.build_error(problem))
 }
 
-fn build_retention_error(pairs: &TagPairs<'_>, part: &str) -> TagError {
-    pairs.build_error(format!(
-        "keep={part} is not a number with the unit h, d, w or m (months) such as 7d"
-    ))
+/// Parses `24h+7d+4w+12m`. The error says what is wrong.
+impl std::str::FromStr for Retention {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |part: &str| {
+            format!("keep={part} is not a number with the unit h, d, w or m (months) such as 7d")
+        };
+        let mut keep = Self::default();
+        for part in text.split('+') {
+            let (number, unit) = part
+                .split_at_checked(part.len().saturating_sub(1))
+                .ok_or_else(|| wrong(part))?;
+            let number = number.parse().ok().filter(|n| *n > 0);
+            let number = number.ok_or_else(|| wrong(part))?;
+            let tier = match unit {
+                "h" => &mut keep.hours,
+                "d" => &mut keep.days,
+                "w" => &mut keep.weeks,
+                "m" => &mut keep.months,
+                _ => return Err(wrong(part)),
+            };
+            if *tier > 0 {
+                return Err(format!("keep= has the unit \"{unit}\" twice"));
+            }
+            *tier = number;
+        }
+        Ok(keep)
+    }
 }
 
 fn parse_copy_destinations(

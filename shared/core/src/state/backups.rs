@@ -13,10 +13,21 @@ pub struct BackupState {
     pub drill: Option<(Timestamp, Arn)>,
     /// The result of the last restore test.
     pub last_drill: Option<DrillResult>,
+    /// The retention policies of the last days, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyUse>,
     /// The time of the last attempt to take a snapshot that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot_failed_at: Option<Timestamp>,
     /// The time of the last attempt to restore a snapshot for a drill that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restore_failed_at: Option<Timestamp>,
+}
+
+/// A retention policy, and the time at which it was noticed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyUse {
+    /// As in `keep=`.
+    pub keep: String,
+    pub since: Timestamp,
 }

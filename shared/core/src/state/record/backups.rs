@@ -1,9 +1,13 @@
-//! What a failed backup or restore leaves in the target state.
+//! What backups and restores leave in the target state.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::{Action, BackupAction, DrillAction};
+use crate::state::backups::PolicyUse;
 use crate::state::target::TargetState;
+
+/// Time for which a policy is remembered after another one replaced it.
+const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(48);
 
 impl TargetState {
     /// Records that an action failed, or that its outcome is unknown. The next decisions about
@@ -28,5 +32,24 @@ impl TargetState {
             | Action::Healing(_)
             | Action::Request(_) => {}
         }
+    }
+
+    /// Records the retention policy of a database, as soon as it is noticed. `taken_under` is that of the newest backup: the one
+    /// before, if nothing else is known of it.
+    pub fn record_policy(&mut self, keep: &str, taken_under: Option<PolicyUse>, now: Timestamp) {
+        let policies = &mut self.backups.policies;
+        if policies.is_empty() {
+            policies.extend(taken_under);
+        }
+        if policies.last().is_none_or(|last| last.keep != keep) {
+            policies.push(PolicyUse {
+                keep: keep.to_owned(),
+                since: now,
+            });
+        }
+        let ended = policies.iter().skip(1);
+        let ended = ended.filter(|next| now.duration_since(next.since) > REMEMBERED_FOR);
+        let count = ended.count();
+        policies.drain(..count);
     }
 }

@@ -128,10 +128,12 @@ impl TargetState {
         match action {
             HealingAction::CloseIncident(_) => self.health.incident = None,
             HealingAction::ParkService(park) if park.restores => {
+                self.record_count(park.from, park.to, at);
                 self.health.parked = None;
                 self.end_escalation();
             }
             HealingAction::ParkService(park) => {
+                self.record_count(park.from, park.to, at);
                 self.health.parked = Some(Parked {
                     before: park.from,
                     to: park.to,

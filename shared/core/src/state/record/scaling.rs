@@ -57,19 +57,19 @@ impl TargetState {
         }
     }
 
+    /// Records that Lamplighter changed a desired count.
+    pub(in crate::state) fn record_count(&mut self, from: u32, to: u32, at: Timestamp) {
+        let scalings = &mut self.scaling.scalings;
+        scalings.retain(|scaling| at.duration_since(scaling.at) <= SignedDuration::from_hours(1));
+        scalings.push(Scaling { at, from, to });
+    }
+
     pub(in crate::state) fn record_scaling(&mut self, scale: &SetDesiredCount, at: Timestamp) {
-        self.scaling
-            .scalings
-            .retain(|scaling| at.duration_since(scaling.at) <= SignedDuration::from_hours(1));
+        self.record_count(scale.from, scale.to, at);
         self.scaling.stopped_since = (scale.to == 0).then_some(at);
         if scale.to == 0 {
             self.scaling.started_by_others = None;
         }
-        self.scaling.scalings.push(Scaling {
-            at,
-            from: scale.from,
-            to: scale.to,
-        });
         let started = Surge {
             since: at,
             base: scale.base,
