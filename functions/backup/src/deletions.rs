@@ -49,18 +49,13 @@ impl Decision<'_> {
 
     /// Warns while a shorter policy would delete more than one backup at a place, and says when that has ended.
     pub fn check_shorter_policy(&self) -> Option<Message> {
-        let in_use = BTreeSet::new();
-        let rules = self.rotation_rules(&in_use);
-        let waiting = |snapshots: &[Snapshot]| -> Vec<String> {
-            let decisions = rotate_snapshots(snapshots, rules, self.now).into_iter();
-            let waits = decisions.filter(|(_, d)| matches!(d, RotationDecision::Wait(_)));
-            let mut names: Vec<String> = waits.map(|(s, _)| s.identifier.clone()).collect();
-            names.sort();
-            names
-        };
-        let here = ("here".to_owned(), waiting(&self.observed.snapshots));
+        let here = (
+            "here".to_owned(),
+            self.list_waiting(&self.observed.snapshots),
+        );
         let copies = self.observed.copies.iter();
-        let there = copies.map(|(place, copies)| (place.to_string(), waiting(&copies.snapshots)));
+        let there =
+            copies.map(|(place, copies)| (place.to_string(), self.list_waiting(&copies.snapshots)));
         let places: Vec<(String, Vec<String>)> = std::iter::once(here)
             .chain(there)
             .filter(|(_, names)| !names.is_empty())
@@ -71,6 +66,19 @@ impl Decision<'_> {
         }
         let is_many = places.iter().any(|(_, names)| names.len() > 1);
         (is_many || was_told).then(|| messages::shorter_policy(&self.policy.keep, &places))
+    }
+
+    /// Returns the names of the snapshots that only an earlier policy keeps.
+    fn list_waiting(&self, snapshots: &[Snapshot]) -> Vec<String> {
+        let in_use = BTreeSet::new();
+        let decisions = rotate_snapshots(snapshots, self.rotation_rules(&in_use), self.now);
+        let mut names: Vec<String> = decisions
+            .into_iter()
+            .filter(|(_, decision)| matches!(decision, RotationDecision::Wait(_)))
+            .map(|(snapshot, _)| snapshot.identifier.clone())
+            .collect();
+        names.sort();
+        names
     }
 
     /// Decides about each snapshot, oldest first, independent of the order in which AWS lists them.
