@@ -32,6 +32,7 @@ def install() -> None:
     """Replaces what differs. Call once, before the emulator starts serving."""
     for of_cluster in KINDS:
         take_time_and_tell(of_cluster)
+        list_by_resource_id(of_cluster)
     restore_with_tags_and_tell()
     rds._ACTION_MAP["CopyDBSnapshot"] = copy_snapshot
     rds._ACTION_MAP["DescribeAccountAttributes"] = account_attributes
@@ -46,6 +47,25 @@ def install() -> None:
         return re.sub(r"\s*<LatestRestorableTime>[^<]*</LatestRestorableTime>", "", xml)
 
     rds._instance_xml = instance_xml
+
+
+def list_by_resource_id(of_cluster: bool) -> None:
+    """Lists the snapshots of one database by its resource ID: they keep the name that the database had."""
+    store, kind, *_ = KINDS[of_cluster]
+    parameter = "DbClusterResourceId" if of_cluster else "DbiResourceId"
+    describe = rds._ACTION_MAP[f"Describe{kind}s"]
+    to_xml = rds._cluster_snapshot_xml if of_cluster else rds._snapshot_xml
+
+    def described(p):
+        wanted = rds._p(p, parameter)
+        if not wanted:
+            return describe(p)
+        found = [s for s in getattr(rds, store).values() if s.get(parameter) == wanted]
+        members = "".join(f"<{kind}>{to_xml(s)}</{kind}>" for s in found)
+        result = f"<Describe{kind}sResult><{kind}s>{members}</{kind}s></Describe{kind}sResult>"
+        return rds._xml(200, f"Describe{kind}sResponse", result)
+
+    rds._ACTION_MAP[f"Describe{kind}s"] = described
 
 
 def take_time_and_tell(of_cluster: bool) -> None:

@@ -1,19 +1,18 @@
 //! Copies of good snapshots in other regions and in the vault, rotated by the policy of the source.
 //! Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use lamplighter::Plan;
 use lamplighter::model::{CopyDestination, Snapshot};
 use lamplighter::notify::Message;
-use lamplighter::plan::{Action, BackupAction, CopySnapshot, DeleteSnapshot, Step};
-use lamplighter::policy::VERIFIED;
+use lamplighter::plan::{Action, BackupAction, CopySnapshot, Step};
 
 use crate::decision::Decision;
-use crate::due_copies::{own_snapshots, snapshots_to_copy};
+use crate::due_copies::{has_newest, next_attempt, snapshots_to_copy};
 use crate::messages;
 use crate::observed::Copies;
-use crate::rotate::{MAX_DELETIONS_PER_RUN, rotate_snapshots};
+use crate::rotate::{MAX_DELETIONS_PER_RUN, RotationDecision, rotate_snapshots};
 
 /// Alias of the vault's KMS key, which the vault template creates.
 const VAULT_KEY: &str = "alias/lamplighter-vault";
@@ -45,47 +44,44 @@ impl Decision<'_> {
                 plan.reason = format!("{}; {}", plan.reason, step.reason);
             }
             plan.steps.extend(steps);
+            plan.messages
+                .extend(self.check_failed_copies(place, copies));
             plan.messages.extend(self.check_copy_age(place, copies));
+        }
+        for place in self.context.state.backups.list_dropped_places() {
+            plan.messages.push(messages::copies_left(place));
         }
     }
 
     /// Builds the copy and deletion steps for one place.
     fn plan_place(&self, place: &CopyDestination, copies: &Copies) -> Vec<Step> {
-        let stack = &self.context.policy.stack;
+        let in_use = BTreeSet::new();
+        let rules = self.rotation_rules(&in_use);
         let snapshots = &self.observed.snapshots;
-        let due = snapshots_to_copy(snapshots, &copies.snapshots, stack, &self.database.arn);
+        let due = snapshots_to_copy(snapshots, &copies.snapshots, rules, self.now);
         let mut steps: Vec<Step> = due
             .iter()
             .take(copies.may_begin)
             .map(|snapshot| self.build_copy_step(snapshot, place))
             .collect();
-        // Good copies are deleted only after the newest good snapshot has a good copy there.
-        let is_settled = due.is_empty()
-            && self
-                .own_good_snapshots()
-                .last()
-                .is_some_and(|newest| has_good_copy(copies, newest));
+        let is_settled = due.is_empty() && self.has_newest(copies);
         steps.extend(self.delete_expired_copies(place, copies, is_settled));
         steps
     }
 
-    fn own_good_snapshots(&self) -> Vec<&Snapshot> {
-        let stack = &self.context.policy.stack;
-        own_snapshots(&self.observed.snapshots, stack, &self.database.arn)
+    fn has_newest(&self, copies: &Copies) -> bool {
+        let in_use = BTreeSet::new();
+        let rules = self.rotation_rules(&in_use);
+        has_newest(&self.observed.snapshots, &copies.snapshots, rules)
     }
 
     fn build_copy_step(&self, snapshot: &Snapshot, place: &CopyDestination) -> Step {
-        let tags: BTreeMap<String, String> = snapshot
-            .tags
-            .iter()
-            .filter(|(key, _)| *key != VERIFIED && !key.starts_with("aws:"))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
         let copy = CopySnapshot {
             snapshot: snapshot.arn.clone(),
+            identifier: snapshot.copy_name(),
             to: place.clone(),
             key: snapshot.encrypted.then(|| self.copy_key(place).to_owned()),
-            tags,
+            tags: snapshot.copy_tags(self.now),
         };
         Step {
             action: Action::Backup(BackupAction::CopySnapshot(copy)),
@@ -111,27 +107,49 @@ impl Decision<'_> {
         copies: &Copies,
         is_settled: bool,
     ) -> Vec<Step> {
-        // Nothing restores or copies from a copy, so none is in use.
-        let in_use = BTreeSet::new();
-        let decisions = rotate_snapshots(&copies.snapshots, self.rotation_rules(&in_use), self.now);
+        // Nothing copies from a copy, so only sharing keeps one.
+        let rules = self.rotation_rules(&self.observed.shared);
+        let decisions = rotate_snapshots(&copies.snapshots, rules, self.now);
         decisions
-            .into_iter()
+            .iter()
             .filter(|(copy, _)| is_settled || !copy.is_restorable())
-            .filter_map(|(copy, decision)| {
-                let reason = decision.delete_reason()?;
-                Some(Step {
-                    action: Action::Backup(BackupAction::DeleteSnapshot(DeleteSnapshot {
-                        snapshot: copy.arn.clone(),
-                    })),
-                    reason: format!("{} in {place}: {reason}", copy.identifier),
-                    message: None,
-                })
-            })
+            .filter(|(copy, _)| copy.status != "failed" || self.may_retry(copy))
+            .filter_map(|(copy, decision)| self.build_copy_deletion(place, copy, decision))
             .take(MAX_DELETIONS_PER_RUN)
             .collect()
     }
 
-    /// Warns if the newest good copy is older than twice the allowed age of the recovery point.
+    /// Builds the step that deletes a copy; `None` if it is kept or its sharing is unknown.
+    fn build_copy_deletion(
+        &self,
+        place: &CopyDestination,
+        copy: &Snapshot,
+        decision: &RotationDecision,
+    ) -> Option<Step> {
+        let mut step = self.build_delete_step(copy, decision)?;
+        step.reason = format!("in {place}: {}", step.reason);
+        Some(step)
+    }
+
+    fn may_retry(&self, failed: &Snapshot) -> bool {
+        next_attempt(failed).is_none_or(|at| self.now >= at)
+    }
+
+    /// Warns of the newest copy that failed, and says when copies succeed again.
+    fn check_failed_copies(&self, place: &CopyDestination, copies: &Copies) -> Option<Message> {
+        let failed = copies
+            .snapshots
+            .iter()
+            .filter(|copy| copy.status == "failed");
+        match failed.max_by_key(|copy| copy.taken_at) {
+            Some(copy) => Some(messages::copy_failed(place, copy, next_attempt(copy))),
+            None => self
+                .has_newest(copies)
+                .then(|| messages::copies_succeed(place)),
+        }
+    }
+
+    /// Warns if the newest good copy is older than two slots: then one slot lacks its copy.
     fn check_copy_age(&self, place: &CopyDestination, copies: &Copies) -> Option<Message> {
         let newest_copy = copies
             .snapshots
@@ -139,15 +157,15 @@ impl Decision<'_> {
             .filter(|copy| copy.is_restorable())
             .filter_map(|copy| copy.taken_at)
             .max();
-        let since = newest_copy.or_else(|| self.own_good_snapshots().first()?.taken_at)?;
+        let asked_for = self.context.state.backups.places.get(place);
+        let since = newest_copy.or_else(|| asked_for.map(|place| place.since))?;
         let age = self.now.duration_since(since);
-        (age > self.policy.max_recovery_point_age() * 2).then(|| messages::copy_too_old(place, age))
+        let is_late = age > self.policy.slot_interval() * 2 && !self.has_newest(copies);
+        // The notification about the failed copy already says why.
+        let is_told = self
+            .context
+            .state
+            .was_notified(&messages::copy_failed_key(place));
+        (is_late && !is_told).then(|| messages::copy_too_old(place, age))
     }
-}
-
-fn has_good_copy(copies: &Copies, snapshot: &Snapshot) -> bool {
-    copies
-        .snapshots
-        .iter()
-        .any(|copy| copy.identifier == snapshot.identifier && copy.is_restorable())
 }

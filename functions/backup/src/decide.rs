@@ -95,7 +95,7 @@ impl Decision<'_> {
             tags: build_snapshot_tags(
                 self.database,
                 &self.context.policy.stack,
-                &self.slot.strftime("%FT%H:%MZ").to_string(),
+                &self.slot_tag(),
                 &self.policy.keep.to_string(),
             ),
         };

@@ -9,7 +9,7 @@ use lamplighter::engine::{Operation, TargetContext};
 use lamplighter::model::{Arn, Database, DatabaseKind, Quota, Snapshot, Tagged};
 use lamplighter::notify::Severity;
 use lamplighter::plan::{Action, BackupAction, CreateSnapshot};
-use lamplighter::policy::{STACK, StackDefaults, TARGET};
+use lamplighter::policy::{SLOT, STACK, StackDefaults, TARGET};
 use lamplighter::state::TargetState;
 use rstest::rstest;
 use serde_json::json;
@@ -28,6 +28,12 @@ struct Given {
 
 fn orders() -> Arn {
     Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders")
+}
+
+fn snapshot_arn(identifier: &str) -> Arn {
+    Arn::new(format!(
+        "arn:aws:rds:eu-west-1:123456789012:snapshot:{identifier}"
+    ))
 }
 
 /// orders, backed up at 03:00 for seven days, with the snapshots of so many last nights, the newest of the night
@@ -74,11 +80,10 @@ impl Given {
         let tags = [
             (STACK, "lamplighter".to_owned()),
             (TARGET, orders().to_string()),
+            (SLOT, at.strftime("%FT%H:%MZ").to_string()),
         ];
         self.observed.snapshots.push(Snapshot {
-            arn: Arn::new(format!(
-                "arn:aws:rds:eu-west-1:123456789012:snapshot:{identifier}"
-            )),
+            arn: snapshot_arn(&identifier),
             identifier,
             database: "orders".into(),
             kind: DatabaseKind::Instance,
@@ -92,7 +97,7 @@ impl Given {
             self.observed
                 .snapshots
                 .iter()
-                .map(|snapshot| snapshot.identifier.clone()),
+                .map(|snapshot| snapshot.arn.clone()),
         );
         self
     }
@@ -248,7 +253,7 @@ fn a_shared_one_stays() {
     shared
         .observed
         .shared
-        .insert("lamplighter-orders-20261113-0300".into());
+        .insert(snapshot_arn("lamplighter-orders-20261113-0300"));
     assert_eq!(shared.steps(), ["-lamplighter-orders-20261114-0300"]);
 }
 
@@ -434,6 +439,6 @@ fn a_database_of_the_same_name_is_another_one() {
 #[test]
 fn what_was_not_asked_about_stays() {
     let mut unasked = given(9).snapshot(1, "available");
-    unasked.observed.sharing_checked = ["lamplighter-orders-20261112-0300".to_owned()].into();
+    unasked.observed.sharing_checked = [snapshot_arn("lamplighter-orders-20261112-0300")].into();
     assert_eq!(unasked.steps(), ["-lamplighter-orders-20261112-0300"]);
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
-use lamplighter::model::{Arn, Database, SNAPSHOT_READY_STATUSES, Snapshot, build_snapshot_name};
+use lamplighter::model::{
+    Arn, Database, SNAPSHOT_READY_STATUSES, Snapshot, add_name_suffix, build_snapshot_name,
+};
 use lamplighter::policy::BackupPolicy;
-use sha2::{Digest as _, Sha256};
 
 use crate::observed::Observed;
 use crate::policy::Policy;
@@ -34,32 +35,39 @@ pub fn name_for_slot(database: &Arn, slot: Timestamp) -> String {
 }
 
 impl<'a> Decision<'a> {
+    /// Returns the value of the tag of the slot, a time in UTC.
+    pub fn slot_tag(&self) -> String {
+        self.slot.strftime("%FT%H:%MZ").to_string()
+    }
+
     /// Returns the snapshot name for the slot. Adds a hash if an earlier database of the same name
-    /// already used it.
+    /// or somebody else already used it.
     pub fn snapshot_identifier(&self) -> String {
         let name = name_for_slot(&self.database.arn, self.slot);
         let is_taken = self
             .observed
             .snapshots
             .iter()
-            .any(|s| s.identifier == name && !s.belongs_to(self.database));
-        if !is_taken {
-            return name;
+            .any(|snapshot| snapshot.identifier == name && !self.is_own(snapshot));
+        if is_taken {
+            add_name_suffix(&name, &self.database.identity())
+        } else {
+            name
         }
-        let hash = Sha256::digest(self.database.identity())
-            .iter()
-            .take(2)
-            .fold(0_u16, |hash, byte| (hash << 8) | u16::from(*byte));
-        format!("{name}-{hash:04x}")
+    }
+
+    /// Reports whether this stack took the snapshot of this very database.
+    pub fn is_own(&self, snapshot: &Snapshot) -> bool {
+        snapshot.is_taken_by(&self.context.policy.stack, self.database)
     }
 
     /// Returns the snapshot of the current slot, in whatever status.
     pub fn slot_snapshot(&self) -> Option<&'a Snapshot> {
-        let identifier = self.snapshot_identifier();
+        let slot = self.slot_tag();
         self.observed
             .snapshots
             .iter()
-            .find(|snapshot| snapshot.identifier == identifier)
+            .find(|snapshot| snapshot.is_of_slot(&slot) && self.is_own(snapshot))
     }
 
     /// Reports whether AWS takes a snapshot in the current status of the database.
@@ -81,7 +89,7 @@ impl<'a> Decision<'a> {
     }
 
     /// Returns the rotation rules for the snapshots of this database.
-    pub fn rotation_rules<'r>(&'r self, in_use: &'r BTreeSet<String>) -> RotationRules<'r> {
+    pub fn rotation_rules<'r>(&'r self, in_use: &'r BTreeSet<Arn>) -> RotationRules<'r> {
         self.context.policy.rotation_rules(
             self.database,
             &self.context.state.backups.policies,
@@ -89,24 +97,23 @@ impl<'a> Decision<'a> {
         )
     }
 
-    /// Returns the identifiers of snapshots that are shared, being copied or being restored, and
-    /// must stay.
-    pub fn snapshots_in_use(&self) -> BTreeSet<String> {
-        let copied = self
+    /// Returns the ARNs of snapshots that are shared, being copied or being restored, and must stay.
+    pub fn snapshots_in_use(&self) -> BTreeSet<Arn> {
+        let running: BTreeSet<&str> = self
             .observed
             .all_copies()
             .filter(|copy| !copy.is_restorable() && copy.status != "failed")
-            .map(|copy| copy.identifier.clone());
+            .map(|copy| copy.identifier.as_str())
+            .collect();
+        let snapshots = self.observed.snapshots.iter();
+        let copied = snapshots
+            .filter(|snapshot| running.contains(snapshot.copy_name().as_str()))
+            .map(|snapshot| snapshot.arn.clone());
         let drill = self.context.state.backups.drill.as_ref();
         let restored = drill
             .filter(|(at, _)| self.now.duration_since(*at) < MAX_DRILL_DURATION)
-            .map(|(_, snapshot)| snapshot.display_name());
-        self.observed
-            .shared
-            .iter()
-            .cloned()
-            .chain(copied)
-            .chain(restored)
-            .collect()
+            .map(|(_, snapshot)| snapshot.clone());
+        let shared = self.observed.shared.iter().cloned();
+        shared.chain(copied).chain(restored).collect()
     }
 }

@@ -93,9 +93,13 @@ impl Decision<'_> {
     }
 
     /// Builds the step that deletes a snapshot; `None` if it is kept or its sharing is unknown.
-    fn build_delete_step(&self, snapshot: &Snapshot, decision: &RotationDecision) -> Option<Step> {
+    pub fn build_delete_step(
+        &self,
+        snapshot: &Snapshot,
+        decision: &RotationDecision,
+    ) -> Option<Step> {
         let reason = decision.delete_reason()?;
-        if !self.observed.sharing_checked.contains(&snapshot.identifier) {
+        if !self.observed.sharing_checked.contains(&snapshot.arn) {
             return None;
         }
         Some(Step {
@@ -111,10 +115,7 @@ impl Decision<'_> {
     fn describe_kept_backups(&self, decisions: &[(&Snapshot, RotationDecision)]) -> Vec<String> {
         decisions
             .iter()
-            .filter(|(snapshot, _)| {
-                snapshot.holds_data()
-                    && snapshot.is_taken_by(&self.context.policy.stack, &self.database.arn)
-            })
+            .filter(|(snapshot, _)| snapshot.holds_data() && self.is_own(snapshot))
             .filter_map(|(snapshot, decision)| {
                 let reasons = decision.keep_reasons()?;
                 Some(messages::describe_kept(snapshot, reasons))

@@ -89,10 +89,11 @@ impl Operation for Backup {
     fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
             Action::Backup(BackupAction::CreateSnapshot(create)) => observed
-                .all_snapshots()
+                .snapshots
+                .iter()
                 .any(|snapshot| snapshot.identifier == create.identifier),
             Action::Backup(BackupAction::CopySnapshot(copy)) => {
-                observed.has_copy(&copy.to, &copy.snapshot.display_name())
+                observed.has_copy(&copy.to, &copy.identifier)
             }
             Action::Backup(BackupAction::DeleteSnapshot(delete)) => !observed
                 .all_snapshots()
@@ -110,6 +111,8 @@ impl Operation for Backup {
     fn prune_state(state: &mut TargetState, observed: &Observed, now: Timestamp) {
         if observed.database.is_some() {
             state.record_policy(&observed.keep, observed.taken_under.clone(), now);
+            let places = observed.copies.keys().chain(observed.unreadable.keys());
+            state.backups.record_places(&places.cloned().collect(), now);
         }
     }
 

@@ -187,6 +187,54 @@ pub fn recovery_point_ok(age: SignedDuration) -> Message {
     .resolves(RPO_KEY)
 }
 
+/// Tells the first copy of a place that failed after AWS had begun it.
+pub fn copy_failed(place: &CopyDestination, copy: &Snapshot, next: Option<Timestamp>) -> Message {
+    let again = next.map_or_else(
+        || "at the next sweep".to_owned(),
+        |at| format!("at {}", at.strftime("%F %H:%M UTC")),
+    );
+    let keys = if place.is_vault() {
+        "the database's KMS key (its policy must allow the vault's account) and the vault's key"
+    } else {
+        "the KMS key of copy-key= (enabled, and usable by RDS in that region)"
+    };
+    Message::warning(format!("backup copy in {place} failed"))
+        .action(format!(
+            "Lamplighter deletes the failed copy {} and makes it again {again}.",
+            copy.identifier
+        ))
+        .why("AWS began the copy and then gave it up. The backups here are not affected.")
+        .next(format!("Check {keys}. The events of the snapshot in the RDS console of {place} may name the cause."))
+        .fires_until_resolved(copy_failed_key(place))
+}
+
+pub fn copies_succeed(place: &CopyDestination) -> Message {
+    Message::info(format!("backup copies in {place} succeed again"))
+        .why("The newest backup has a good copy there.")
+        .next("Nothing to do.")
+        .resolves(copy_failed_key(place))
+}
+
+/// The key of the warning about failed copies at a place.
+pub fn copy_failed_key(place: &CopyDestination) -> String {
+    format!("copy-failed:{place}")
+}
+
+/// Says once what becomes of the copies at a place that the policy dropped.
+pub fn copies_left(place: &CopyDestination) -> Message {
+    let region = place
+        .region()
+        .map_or_else(String::new, |region| format!(" --region {region}"));
+    Message::warning(format!("copies in {place} stay - copy= names it no longer"))
+        .action("Lamplighter makes no new copies there and deletes none.")
+        .why(format!("The tag {BACKUP} has changed. Copies cost storage until somebody deletes them."))
+        .next(format!(
+            "If that is a mistake, name it in copy= again. If not, list the copies with aws rds describe-db-snapshots --snapshot-type \
+             manual{region} (or describe-db-cluster-snapshots), and delete those that you don't need."
+        ))
+        .deduplicated_by(format!("copies-left:{place}"))
+}
+
 pub fn copy_too_old(place: &CopyDestination, age: SignedDuration) -> Message {
     Message::warning(format!(
         "no new copy in {place} for {}",

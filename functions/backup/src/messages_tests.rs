@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::event::detail::rds::BackupJob;
-use lamplighter::model::{CopyDestination, Database, Quota};
+use lamplighter::model::{CopyDestination, Database, Quota, Snapshot};
 use lamplighter::notify::Message;
 
 use crate::messages;
@@ -33,7 +33,6 @@ fn every_message() {
         identifier: "orders".into(),
         ..Database::default()
     };
-    let elsewhere = CopyDestination::parse("eu-central-1").unwrap();
     let job = BackupJob {
         state: "FAILED".into(),
         status_message: "\"The role may not describe it.\"".into(),
@@ -55,21 +54,34 @@ fn every_message() {
         messages::recovery_point_too_old(Some(hours(31)), hours(30)),
         messages::recovery_point_aging(hours(26), hours(30)),
         messages::recovery_point_ok(SignedDuration::from_mins(3)),
-        messages::copy_too_old(&elsewhere, hours(50)),
-        messages::no_vault(),
-        messages::unreadable_place(
-            &elsewhere,
-            "DescribeDBSnapshots: AccessDenied: not authorized",
-        ),
-        messages::unreadable_place(
-            &CopyDestination::parse("vault").unwrap(),
-            "AssumeRole: AccessDenied: not authorized",
-        ),
         messages::job_failed(&job),
         messages::job_failed(&BackupJob {
             status_message: String::new(),
             ..job.clone()
         }),
+    ];
+    insta::assert_snapshot!(book(&messages));
+}
+
+#[test]
+fn every_message_about_copies() {
+    let retry = Timestamp::constant(1_795_230_000, 0);
+    let elsewhere = CopyDestination::parse("eu-central-1").unwrap();
+    let vault = CopyDestination::parse("vault").unwrap();
+    let copy = Snapshot {
+        identifier: "lamplighter-orders-20261121-0300-dcc4".into(),
+        ..Snapshot::default()
+    };
+    let denied = "DescribeDBSnapshots: AccessDenied: not authorized";
+    let messages = [
+        messages::copy_failed(&elsewhere, &copy, Some(retry)),
+        messages::copy_failed(&vault, &copy, None),
+        messages::copies_succeed(&elsewhere),
+        messages::copies_left(&elsewhere),
+        messages::copy_too_old(&elsewhere, SignedDuration::from_hours(50)),
+        messages::no_vault(),
+        messages::unreadable_place(&elsewhere, denied),
+        messages::unreadable_place(&vault, "AssumeRole: AccessDenied: not authorized"),
     ];
     insta::assert_snapshot!(book(&messages));
 }

@@ -12,11 +12,11 @@ use lamplighter::policy::{BackupPolicy, StackDefaults, TIER};
 use lamplighter::ports::SnapshotFilter;
 use lamplighter::state::PolicyUse;
 
-use crate::due_copies::snapshots_to_copy;
+use crate::due_copies::{has_newest, snapshots_to_copy};
 use crate::observed::{Copies, Observed};
 use crate::policy::Policy;
 use crate::reads::Reads;
-use crate::sharing::{Sharing, SharingCheck, check_sharing};
+use crate::sharing::{MayDelete, SharingCheck, check_sharing};
 
 /// Maximum number of copies that run at one place at a time, over all databases.
 const MAX_CONCURRENT_COPIES: usize = 5;
@@ -47,20 +47,24 @@ impl Prefetched {
         defaults: &StackDefaults,
         cloud: &C,
     ) -> Result<Self, AwsError> {
-        let filter = match arns {
-            [one] => SnapshotFilter::OfSource(one),
-            _ => SnapshotFilter::All,
-        };
         let (caches, others): (Vec<Arn>, Vec<Arn>) = arns.iter().cloned().partition(Arn::is_cache);
         let mut databases = Vec::new();
         let mut snapshots = Vec::new();
         if !others.is_empty() {
             databases.extend(cloud.describe_databases(&others).await?);
-            snapshots.extend(cloud.list_snapshots(None, filter).await?);
         }
         if !caches.is_empty() {
             databases.extend(cloud.describe_caches(&caches).await?);
-            snapshots.extend(cloud.list_cache_snapshots(filter).await?);
+        }
+        if let [one] = arns {
+            snapshots.extend(list_by_database(one, databases.first(), cloud).await?);
+        } else {
+            if !others.is_empty() {
+                snapshots.extend(cloud.list_snapshots(None, SnapshotFilter::All).await?);
+            }
+            if !caches.is_empty() {
+                snapshots.extend(cloud.list_cache_snapshots(SnapshotFilter::All).await?);
+            }
         }
         Ok(Self {
             at: now,
@@ -96,19 +100,6 @@ impl Prefetched {
         let database = self.databases.get(arn).cloned();
         let snapshots = self.read_snapshots(context, cloud).await?;
         let quota = self.quota_of(arn);
-        let sharing = match &database {
-            Some(database) => {
-                let check = SharingCheck {
-                    context,
-                    snapshots: &snapshots,
-                    database,
-                    quota,
-                    now: self.at,
-                };
-                check_sharing(check, cloud).await?
-            }
-            None => Sharing::default(),
-        };
         let taken_under = database
             .as_ref()
             .and_then(|database| find_policy(&snapshots, database, &context.policy.stack));
@@ -117,14 +108,62 @@ impl Prefetched {
             taken_under,
             database,
             quota,
-            shared: sharing.shared,
-            sharing_checked: sharing.checked,
             reports_quota: self.reports_quota(context),
             ..Observed::default()
         };
         self.add_copies(context, &snapshots, &mut observed);
         observed.snapshots = snapshots;
+        self.add_sharing(context, &mut observed, cloud).await?;
         Ok(observed)
+    }
+
+    /// Adds which of the snapshots and copies that are next to be deleted are shared. A place where that can't be read
+    /// must not stop backups here.
+    async fn add_sharing<C: Reads>(
+        &self,
+        context: TargetContext<'_, Policy>,
+        observed: &mut Observed,
+        cloud: &C,
+    ) -> Result<(), AwsError> {
+        let Some(database) = &observed.database else {
+            return Ok(());
+        };
+        let slot = context.policy.backup.due_slot(self.at);
+        let check = SharingCheck {
+            context,
+            snapshots: &observed.snapshots,
+            database,
+            may_delete: MayDelete::here(&observed.snapshots, observed.quota, slot),
+            now: self.at,
+        };
+        let mut sharing = check_sharing(check, cloud).await?;
+        for (place, copies) in &observed.copies {
+            let in_use = BTreeSet::new();
+            let policies = &context.state.backups.policies;
+            let rules = context.policy.rotation_rules(database, policies, &in_use);
+            let is_settled = has_newest(&observed.snapshots, &copies.snapshots, rules);
+            let check = SharingCheck {
+                snapshots: &copies.snapshots,
+                may_delete: if is_settled {
+                    MayDelete::All
+                } else {
+                    MayDelete::Unusable
+                },
+                ..check
+            };
+            match check_sharing(check, cloud).await {
+                Ok(there) => {
+                    sharing.checked.extend(there.checked);
+                    sharing.shared.extend(there.shared);
+                }
+                Err(error) => {
+                    observed.unreadable.insert(place.clone(), error.to_string());
+                }
+            }
+        }
+        observed.shared = sharing.shared;
+        observed.sharing_checked = sharing.checked;
+        Ok(())
     }
 
     /// Returns the snapshots of a database. Reads them again if another invocation changed them
@@ -137,14 +176,19 @@ impl Prefetched {
         let arn = &context.target.arn;
         let has_changed = context.state.last_change().is_some_and(|at| at >= self.at);
         if !has_changed {
-            return Ok(filter_by_database(&self.snapshots, arn));
+            return Ok(self.filter_by_database(arn));
         }
-        let filter = SnapshotFilter::OfSource(arn);
-        if arn.is_cache() {
-            cloud.list_cache_snapshots(filter).await
-        } else {
-            cloud.list_snapshots(None, filter).await
-        }
+        list_by_database(arn, self.databases.get(arn), cloud).await
+    }
+
+    /// Returns the snapshots of a database, and those that have its name.
+    fn filter_by_database(&self, arn: &Arn) -> Vec<Snapshot> {
+        let database = self.databases.get(arn);
+        let snapshots = self.snapshots.iter().filter(|snapshot| {
+            let is_own = database.is_some_and(|database| snapshot.belongs_to(database));
+            is_own || snapshot.has_name_of(arn)
+        });
+        snapshots.cloned().collect()
     }
 
     /// Returns the quota of manual snapshots for a kind of database. ElastiCache has a daily limit
@@ -177,16 +221,22 @@ impl Prefetched {
         snapshots: &[Snapshot],
         observed: &mut Observed,
     ) {
-        let arn = &context.target.arn;
+        let Some(database) = self.databases.get(&context.target.arn) else {
+            return;
+        };
+        let in_use = BTreeSet::new();
+        let policies = &context.state.backups.policies;
+        let rules = context.policy.rotation_rules(database, policies, &in_use);
         for (place, listed) in &self.copies {
             if !context.policy.backup.copy.contains(place) {
                 continue;
             }
             match listed {
                 Ok(all) => {
-                    let copies = filter_by_database(all, arn);
-                    let stack = &context.policy.stack;
-                    let due = snapshots_to_copy(snapshots, &copies, stack, arn).len();
+                    let own = all.iter();
+                    let own = own.filter(|copy| copy.is_taken_by(rules.stack, rules.database));
+                    let copies: Vec<Snapshot> = own.cloned().collect();
+                    let due = snapshots_to_copy(snapshots, &copies, rules, self.at).len();
                     let copies = Copies {
                         snapshots: copies,
                         may_begin: self.allot_copies(place, all, due),
@@ -215,6 +265,28 @@ impl Prefetched {
         *allotted += free;
         free
     }
+}
+
+/// Lists the snapshots of one database, and those that have its name. Snapshots keep the name that the database had.
+async fn list_by_database<C: Reads>(
+    arn: &Arn,
+    database: Option<&Database>,
+    cloud: &C,
+) -> Result<Vec<Snapshot>, AwsError> {
+    let filter = SnapshotFilter::OfSource(arn);
+    if arn.is_cache() {
+        return cloud.list_cache_snapshots(filter).await;
+    }
+    let mut snapshots = cloud.list_snapshots(None, filter).await?;
+    let id = database.map_or("", |database| &database.resource_id);
+    let kind = arn.database_kind().filter(|_| !id.is_empty());
+    if let Some(kind) = kind {
+        let own = SnapshotFilter::OfResource(kind, id);
+        let mut own = cloud.list_snapshots(None, own).await?;
+        own.retain(|snapshot| !snapshot.has_name_of(arn));
+        snapshots.extend(own);
+    }
+    Ok(snapshots)
 }
 
 /// Lists the snapshots at all copy places of the databases. An unreadable place must not stop
@@ -255,22 +327,12 @@ fn copy_places(database: &Database, defaults: &StackDefaults) -> Vec<CopyDestina
 
 /// Returns the policy under which the newest backup of a database was taken.
 fn find_policy(snapshots: &[Snapshot], database: &Database, stack: &str) -> Option<PolicyUse> {
-    let own = snapshots.iter().filter(|snapshot| {
-        snapshot.is_taken_by(stack, &database.arn)
-            && snapshot.belongs_to(database)
-            && !snapshot.is_before_rollout()
-    });
+    let own = snapshots
+        .iter()
+        .filter(|snapshot| snapshot.is_taken_by(stack, database) && !snapshot.is_before_rollout());
     let newest = own.max_by_key(|snapshot| snapshot.taken_at)?;
     Some(PolicyUse {
         keep: newest.tags.get(TIER)?.clone(),
         since: newest.taken_at?,
     })
-}
-
-fn filter_by_database(snapshots: &[Snapshot], database: &Arn) -> Vec<Snapshot> {
-    snapshots
-        .iter()
-        .filter(|snapshot| snapshot.has_name_of(database))
-        .cloned()
-        .collect()
 }

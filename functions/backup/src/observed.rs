@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use lamplighter::model::{CopyDestination, Database, Quota, Snapshot};
+use lamplighter::model::{Arn, CopyDestination, Database, Quota, Snapshot};
 use lamplighter::state::PolicyUse;
 use serde::Serialize;
 
@@ -20,10 +20,10 @@ pub struct Observed {
     pub snapshots: Vec<Snapshot>,
     /// Quota of manual snapshots of this kind in the account and region.
     pub quota: Quota,
-    /// Identifiers of snapshots that other accounts may restore from.
-    pub shared: BTreeSet<String>,
-    /// Identifiers of snapshots whose sharing was checked. No other snapshot may be deleted.
-    pub sharing_checked: BTreeSet<String>,
+    /// Snapshots and copies that other accounts may restore from.
+    pub shared: BTreeSet<Arn>,
+    /// Snapshots and copies whose sharing was checked. No other one may be deleted.
+    pub sharing_checked: BTreeSet<Arn>,
     /// Whether this database reports the quota for all databases of its kind in the run.
     pub reports_quota: bool,
     /// Copy places that can't be read, with the error.
@@ -32,7 +32,7 @@ pub struct Observed {
     pub copies: BTreeMap<CopyDestination, Copies>,
 }
 
-/// Copies of one database in another region or in the vault.
+/// The copies that this stack made of one database in another region or in the vault.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Copies {
     pub snapshots: Vec<Snapshot>,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lamplighter::model::Database;
+use lamplighter::model::{Arn, Database};
 use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
 use lamplighter::state::PolicyUse;
 
@@ -40,7 +40,7 @@ impl Policy {
         &'a self,
         database: &'a Database,
         policies: &'a [PolicyUse],
-        in_use: &'a BTreeSet<String>,
+        in_use: &'a BTreeSet<Arn>,
     ) -> RotationRules<'a> {
         RotationRules {
             stack: &self.stack,

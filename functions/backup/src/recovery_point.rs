@@ -34,12 +34,11 @@ impl Decision<'_> {
 
     /// Reports whether a snapshot is being created, or the first one is about to be requested.
     fn is_in_progress(&self) -> bool {
-        let stack = &self.context.policy.stack;
         let mut own = self
             .observed
             .snapshots
             .iter()
-            .filter(|snapshot| snapshot.is_taken_by(stack, &self.database.arn))
+            .filter(|snapshot| self.is_own(snapshot))
             .peekable();
         let may_be_taken = self.is_ready() && !self.observed.quota.is_reached();
         let is_first = own.peek().is_none() && may_be_taken && !self.has_failed_recently();

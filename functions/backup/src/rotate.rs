@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Database, Snapshot};
+use lamplighter::model::{Arn, Database, Snapshot};
 use lamplighter::policy::Retention;
 use lamplighter::state::PolicyUse;
 
@@ -49,8 +49,8 @@ pub struct RotationRules<'a> {
     /// The policies of the last days, oldest first.
     pub policies: &'a [PolicyUse],
     pub zone: &'a TimeZone,
-    /// Identifiers of snapshots that are shared, being copied or being restored.
-    pub in_use: &'a BTreeSet<String>,
+    /// Snapshots that are shared, being copied or being restored.
+    pub in_use: &'a BTreeSet<Arn>,
 }
 
 impl RotationDecision {
@@ -109,11 +109,7 @@ pub fn rotate_snapshots<'s>(
 fn good_snapshots<'s>(snapshots: &'s [Snapshot], rules: RotationRules<'_>) -> Vec<&'s Snapshot> {
     let mut good: Vec<&Snapshot> = snapshots
         .iter()
-        .filter(|s| {
-            s.is_taken_by(rules.stack, &rules.database.arn)
-                && s.belongs_to(rules.database)
-                && s.holds_data()
-        })
+        .filter(|s| s.is_taken_by(rules.stack, rules.database) && s.holds_data())
         .collect();
     good.sort_by(|a, b| (b.taken_at, &b.identifier).cmp(&(a.taken_at, &a.identifier)));
     good
@@ -188,7 +184,7 @@ fn other_keep_reasons(
         ),
         (snapshot.is_held(), HELD),
         (
-            rules.in_use.contains(&snapshot.identifier) || !snapshot.is_restorable(),
+            rules.in_use.contains(&snapshot.arn) || !snapshot.is_restorable(),
             "shared, being copied or being restored",
         ),
         (
@@ -212,21 +208,18 @@ fn decide_unusable(
     rules: RotationRules<'_>,
     now: Timestamp,
 ) -> RotationDecision {
-    if !snapshot.is_taken_by(rules.stack, &rules.database.arn) {
-        return RotationDecision::keep("not taken by this stack");
+    if !snapshot.is_taken_by(rules.stack, rules.database) {
+        return RotationDecision::keep("not taken by this stack of this database");
     }
     if snapshot.is_held() {
         return RotationDecision::keep(HELD);
     }
-    if !snapshot.belongs_to(rules.database) {
-        return RotationDecision::keep("from an earlier database of this name");
-    }
-    let age = snapshot.taken_at.map(|at| now.duration_since(at));
+    let age = snapshot.requested_at().map(|at| now.duration_since(at));
     match snapshot.status.as_str() {
         "failed" => RotationDecision::Delete("failed".to_owned()),
-        "creating" => match age.filter(|age| *age >= STUCK_AFTER) {
+        status @ ("creating" | "copying") => match age.filter(|age| *age >= STUCK_AFTER) {
             Some(age) => {
-                RotationDecision::Delete(format!("still creating after {} h", age.as_hours()))
+                RotationDecision::Delete(format!("still {status} after {} h", age.as_hours()))
             }
             None => RotationDecision::keep("being created"),
         },

@@ -191,7 +191,7 @@ fn what_is_not_ours_or_wanted_for_another_reason_stays() {
     snapshots[2]
         .tags
         .insert(VERIFIED.into(), "2026-11-12".into());
-    snapshots[3].status = "copying".into();
+    snapshots[3].status = "modifying".into();
     snapshots[4].status = "failed".into();
     snapshots[5].tags.insert(STACK.into(), "another".into());
     let said: Vec<String> = verdicts(&snapshots, &keep("2d"), &TimeZone::UTC)
@@ -204,12 +204,12 @@ fn what_is_not_ours_or_wanted_for_another_reason_stays() {
         })
         .collect();
     insta::assert_snapshot!(said.join("\n"), @"
-    + not taken by this stack
+    + not taken by this stack of this database
     + held by lamplighter:hold
     + newest verified snapshot
-    + copying
+    + modifying
     - failed
-    + not taken by this stack
+    + not taken by this stack of this database
     - newer snapshots fill keep=2d
     - newer snapshots fill keep=2d
     + day 2026-11-18
@@ -290,8 +290,7 @@ prop_compose! {
 }
 
 fn good(snapshots: &[Snapshot]) -> Vec<&Snapshot> {
-    let ours =
-        |s: &&Snapshot| s.is_taken_by("lamplighter", &Arn::new(DATABASE)) && s.is_restorable();
+    let ours = |s: &&Snapshot| s.is_taken_by("lamplighter", &database("")) && s.is_restorable();
     snapshots.iter().filter(ours).collect()
 }
 
@@ -348,7 +347,7 @@ fn snapshots_of_a_database_that_had_the_name_before_stay_and_fill_no_tier() {
         in_use: &in_use,
     };
     let said = rotate_snapshots(&snapshots, rules, snapshots[9].taken_at.unwrap());
-    let earlier = RotationDecision::Keep(vec!["from an earlier database of this name".into()]);
+    let earlier = RotationDecision::Keep(vec!["not taken by this stack of this database".into()]);
     assert!(said[..5].iter().all(|(_, verdict)| *verdict == earlier));
     assert_eq!(
         said[5..]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
-use lamplighter::model::{Database, Quota, Snapshot};
+use lamplighter::model::{Arn, Database, Quota, Snapshot};
 
 use crate::policy::Policy;
 use crate::reads::Reads;
@@ -18,18 +18,29 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Clone, Copy)]
 pub struct SharingCheck<'a> {
     pub context: TargetContext<'a, Policy>,
+    /// The snapshots here, or the copies at a place.
     pub snapshots: &'a [Snapshot],
     /// The current database.
     pub database: &'a Database,
-    pub quota: Quota,
+    /// Reports which of the snapshots may be deleted now, apart from the policy.
+    pub may_delete: MayDelete,
     pub now: Timestamp,
 }
 
-/// Identifiers of the snapshots that were checked, and of those that are shared.
+/// Which snapshots may be deleted now, apart from the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MayDelete {
+    All,
+    /// Those that nothing can be restored from.
+    Unusable,
+    None,
+}
+
+/// The snapshots that were checked, and those that are shared.
 #[derive(Debug, Default)]
 pub struct Sharing {
-    pub checked: BTreeSet<String>,
-    pub shared: BTreeSet<String>,
+    pub checked: BTreeSet<Arn>,
+    pub shared: BTreeSet<Arn>,
 }
 
 /// Checks the snapshots that are next to be deleted. Each check is a call, so only as many are
@@ -42,32 +53,35 @@ pub async fn check_sharing<C: Reads>(
     cloud: &C,
 ) -> Result<Sharing, AwsError> {
     let mut sharing = Sharing::default();
-    if !check.may_delete() {
-        return Ok(sharing);
-    }
     let is_cache = check.context.target.arn.is_cache();
     for snapshot in check.next_deletions() {
-        sharing.checked.insert(snapshot.identifier.clone());
         // Cache snapshots can't be shared.
         if !is_cache && cloud.is_snapshot_shared(&snapshot.arn).await? {
-            sharing.shared.insert(snapshot.identifier.clone());
+            sharing.shared.insert(snapshot.arn.clone());
         }
+        sharing.checked.insert(snapshot.arn.clone());
     }
     Ok(sharing)
 }
 
-impl<'a> SharingCheck<'a> {
-    /// Reports whether a snapshot may be deleted: the slot's new one is good, one failed, or the
-    /// quota is reached.
-    fn may_delete(&self) -> bool {
-        let slot = self.context.policy.backup.due_slot(self.now);
-        self.quota.is_reached()
-            || self.snapshots.iter().any(|snapshot| {
-                let is_new = snapshot.taken_at.is_some_and(|at| at + CLOCK_SKEW >= slot);
-                snapshot.status == "failed" || (snapshot.holds_data() && is_new)
-            })
+impl MayDelete {
+    /// Returns which snapshots here may be deleted: all if the slot's new one is good or the quota is reached.
+    pub fn here(snapshots: &[Snapshot], quota: Quota, slot: Timestamp) -> Self {
+        let has_new = snapshots.iter().any(|snapshot| {
+            let is_new = snapshot.taken_at.is_some_and(|at| at + CLOCK_SKEW >= slot);
+            snapshot.holds_data() && is_new
+        });
+        if has_new || quota.is_reached() {
+            Self::All
+        } else if snapshots.iter().any(|snapshot| snapshot.status == "failed") {
+            Self::Unusable
+        } else {
+            Self::None
+        }
     }
+}
 
+impl<'a> SharingCheck<'a> {
     /// Returns the snapshots that the policy doesn't keep, oldest first, as many as one run may
     /// delete.
     fn next_deletions(&self) -> Vec<&'a Snapshot> {
@@ -79,6 +93,11 @@ impl<'a> SharingCheck<'a> {
             .into_iter()
             .filter(|(_, decision)| decision.delete_reason().is_some())
             .map(|(snapshot, _)| snapshot)
+            .filter(|snapshot| match self.may_delete {
+                MayDelete::All => true,
+                MayDelete::Unusable => !snapshot.holds_data(),
+                MayDelete::None => false,
+            })
             .collect();
         expired.sort_by_key(|snapshot| (snapshot.taken_at, snapshot.identifier.clone()));
         expired.truncate(MAX_DELETIONS_PER_RUN);

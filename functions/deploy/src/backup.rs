@@ -111,7 +111,7 @@ impl Candidate<'_> {
         let database = &entry.database;
         let stack = self.context.policy.stack.clone();
         entry.snapshots.iter().filter(move |snapshot| {
-            let ours = snapshot.is_taken_by(&stack, &database.arn) && snapshot.belongs_to(database);
+            let ours = snapshot.is_taken_by(&stack, database);
             ours && snapshot.status != "failed"
                 && snapshot.taken_at.is_none_or(|at| at + CLOCK_SKEW >= since)
         })

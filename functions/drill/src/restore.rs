@@ -108,9 +108,7 @@ impl Decision<'_> {
             .snapshots
             .iter()
             .filter(|snapshot| {
-                snapshot.is_restorable()
-                    && snapshot.belongs_to(source)
-                    && snapshot.is_taken_by(&self.context.policy.stack, self.source_arn())
+                snapshot.is_restorable() && snapshot.is_taken_by(&self.context.policy.stack, source)
             })
             .max_by_key(|snapshot| snapshot.taken_at)
     }

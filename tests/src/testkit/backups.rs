@@ -55,7 +55,11 @@ pub fn name(database: &str, ago: i32) -> String {
 pub fn taken_on(stack: &Stack, database: &str, nights: std::ops::Range<i32>) {
     for ago in nights {
         let arn = format!("arn:aws:rds:eu-west-1:123456789012:db:{database}");
-        let tags = json!({"lamplighter:stack": "lamplighter", "lamplighter:target": arn});
+        let tags = json!({
+            "lamplighter:stack": "lamplighter",
+            "lamplighter:target": arn,
+            "lamplighter:slot": night(ago).strftime("%FT%H:%MZ").to_string(),
+        });
         let at = night(ago) + SignedDuration::from_mins(1);
         let snapshot = json!({"name": name(database, ago), "database": database, "at": at.to_string(), "tags": tags});
         stack.control("snapshot", snapshot);

@@ -504,7 +504,10 @@ fn copies_that_stop_are_told_and_nothing_goes_there() {
     assert_eq!(copied(&world, &orders), 3);
     for _ in 0..24 * 6 {
         world.advance(HOUR);
-        world.inject_fault("CopyDBSnapshot", Fault::Throttled);
+        // Those of the earlier days as well.
+        for _ in 0..3 {
+            world.inject_fault("CopyDBSnapshot", Fault::Throttled);
+        }
         let _ = world.sweep(&Backup);
     }
     assert_eq!(copied(&world, &orders), 3);
@@ -570,11 +573,9 @@ fn a_snapshot_of_before_a_rollout_is_one_among_others() {
     world.advance(HOUR);
     sweep(&world);
     let there = |world: &World, name: &str| {
-        world
-            .state()
-            .snapshots
-            .keys()
-            .any(|arn| arn.region() == "eu-central-1" && arn.display_name() == name)
+        let state = world.state();
+        let mut copies = state.snapshots.keys().map(Arn::display_name);
+        copies.any(|copy| copy.starts_with(&format!("{name}-")))
     };
     assert!(there(&world, &name));
     days(&world, 5, 1);

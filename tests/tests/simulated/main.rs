@@ -26,6 +26,7 @@ mod heal;
 mod health_histories;
 mod impact;
 mod mass_failures;
+mod ownership;
 mod pipeline_events;
 mod pre_deployment;
 mod queue_workers;

@@ -179,6 +179,7 @@ fn keep_times(taken: &[Timestamp], keep: &str, database: &Arn) -> Vec<Timestamp>
         .iter()
         .map(|at| Snapshot {
             identifier: format!("lamplighter-{at}"),
+            database: database.display_name(),
             status: "available".to_owned(),
             taken_at: Some(*at),
             tags: tags

@@ -36,6 +36,7 @@ fn may_match(which: SnapshotFilter<'_>, kind: DatabaseKind) -> bool {
     match which {
         SnapshotFilter::All => true,
         SnapshotFilter::OfSource(cache) => cache.database_kind() == Some(kind),
+        SnapshotFilter::OfResource(of, _) => of == kind,
         SnapshotFilter::ByArn(snapshot) => snapshot_kind(snapshot) == Some(kind),
     }
 }
@@ -62,7 +63,9 @@ async fn list_group_snapshots(
         .max_records(PAGE_SIZE);
     request = match which {
         // A snapshot of a node doesn't name the group.
-        SnapshotFilter::All | SnapshotFilter::OfSource(_) => request,
+        SnapshotFilter::All | SnapshotFilter::OfSource(_) | SnapshotFilter::OfResource(..) => {
+            request
+        }
         SnapshotFilter::ByArn(arn) => request.snapshot_name(arn.display_name()),
     };
     let mut pages = request.into_paginator().send();
@@ -90,7 +93,7 @@ async fn list_serverless_snapshots(
         .describe_serverless_cache_snapshots()
         .max_results(PAGE_SIZE);
     request = match which {
-        SnapshotFilter::All => request,
+        SnapshotFilter::All | SnapshotFilter::OfResource(..) => request,
         SnapshotFilter::OfSource(arn) => request.serverless_cache_name(arn.display_name()),
         SnapshotFilter::ByArn(arn) => request.serverless_cache_snapshot_name(arn.display_name()),
     };

@@ -49,7 +49,8 @@ impl<R> Databases for Aws<R> {
 
     async fn is_snapshot_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
         let clients = &self.account.clients;
-        rds::sharing::is_shared(clients.rds(), snapshot, clients.vault_account()).await
+        let vault = clients.vault_account();
+        rds::sharing::is_shared(&clients.rds_of(snapshot), snapshot, vault).await
     }
 }
 

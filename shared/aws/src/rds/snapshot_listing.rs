@@ -39,6 +39,7 @@ fn may_match(which: SnapshotFilter<'_>, kind: DatabaseKind) -> bool {
     match which {
         SnapshotFilter::All => true,
         SnapshotFilter::OfSource(database) => database.database_kind() == Some(kind),
+        SnapshotFilter::OfResource(of, _) => of == kind,
         SnapshotFilter::ByArn(snapshot) => snapshot_kind(snapshot) == Some(kind),
     }
 }
@@ -62,6 +63,7 @@ async fn list_instance_snapshots(
     request = match which {
         SnapshotFilter::All => request,
         SnapshotFilter::OfSource(arn) => request.db_instance_identifier(arn.display_name()),
+        SnapshotFilter::OfResource(_, id) => request.dbi_resource_id(id),
         SnapshotFilter::ByArn(arn) => request.db_snapshot_identifier(arn.display_name()),
     };
     let mut pages = request.into_paginator().send();
@@ -92,6 +94,7 @@ async fn list_cluster_snapshots(
     request = match which {
         SnapshotFilter::All => request,
         SnapshotFilter::OfSource(arn) => request.db_cluster_identifier(arn.display_name()),
+        SnapshotFilter::OfResource(_, id) => request.db_cluster_resource_id(id),
         SnapshotFilter::ByArn(arn) => request.db_cluster_snapshot_identifier(arn.display_name()),
     };
     let mut pages = request.into_paginator().send();
@@ -116,11 +119,12 @@ fn describe_scope(which: SnapshotFilter<'_>) -> String {
     match which {
         SnapshotFilter::All => "all".to_owned(),
         SnapshotFilter::OfSource(arn) | SnapshotFilter::ByArn(arn) => arn.display_name(),
+        SnapshotFilter::OfResource(_, id) => id.to_owned(),
     }
 }
 
 fn convert_instance_snapshot(snapshot: DbSnapshot) -> Option<Snapshot> {
-    Some(Snapshot {
+    let converted = Snapshot {
         arn: Arn::new(snapshot.db_snapshot_arn?),
         identifier: snapshot.db_snapshot_identifier?,
         database: snapshot.db_instance_identifier.unwrap_or_default(),
@@ -137,11 +141,12 @@ fn convert_instance_snapshot(snapshot: DbSnapshot) -> Option<Snapshot> {
         allocated_gib: snapshot.allocated_storage.map(i32::unsigned_abs),
         tags: convert_tags(snapshot.tag_list),
         ..Snapshot::default()
-    })
+    };
+    Some(converted.with_time_of_data())
 }
 
 fn convert_cluster_snapshot(snapshot: DbClusterSnapshot) -> Option<Snapshot> {
-    Some(Snapshot {
+    let converted = Snapshot {
         arn: Arn::new(snapshot.db_cluster_snapshot_arn?),
         identifier: snapshot.db_cluster_snapshot_identifier?,
         database: snapshot.db_cluster_identifier.unwrap_or_default(),
@@ -153,7 +158,8 @@ fn convert_cluster_snapshot(snapshot: DbClusterSnapshot) -> Option<Snapshot> {
         engine_version: snapshot.engine_version.unwrap_or_default(),
         tags: convert_tags(snapshot.tag_list),
         ..Snapshot::default()
-    })
+    };
+    Some(converted.with_time_of_data())
 }
 
 fn convert_tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {

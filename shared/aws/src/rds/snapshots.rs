@@ -6,21 +6,35 @@ use aws_sdk_rds::Client;
 use aws_sdk_rds::types::Tag;
 
 use super::sharing::is_cluster_snapshot;
+use super::snapshot_listing::list_snapshots;
 use crate::error::aws_error;
-use crate::outcomes::{creation_outcome, snapshot_deletion_outcome};
+use crate::outcomes::snapshot_deletion_outcome;
 use lamplighter::AwsError;
+use lamplighter::model::{Arn, Snapshot};
 use lamplighter::plan::{CopySnapshot, CreateSnapshot, DeleteSnapshot};
+use lamplighter::policy::{STACK, TARGET};
+use lamplighter::ports::SnapshotFilter;
+
+/// The types of snapshots in their ARNs.
+const INSTANCE: &str = "snapshot";
+const CLUSTER: &str = "cluster-snapshot";
 
 /// Creates a snapshot of an instance or a cluster.
 ///
-/// Idempotent: an existing snapshot with that name is not an error.
+/// Idempotent: an existing snapshot of the database with that name is not an error.
 pub async fn create_snapshot(client: &Client, backup: &CreateSnapshot) -> Result<String, AwsError> {
-    let result = if backup.database.is_cluster() {
-        create_cluster_snapshot(client, backup).await
+    let name = &backup.identifier;
+    let (result, kind) = if backup.database.is_cluster() {
+        (create_cluster_snapshot(client, backup).await, CLUSTER)
     } else {
-        create_instance_snapshot(client, backup).await
+        (create_instance_snapshot(client, backup).await, INSTANCE)
     };
-    creation_outcome(result, &backup.identifier)
+    Ok(
+        match check_existing(client, result, kind, name, &backup.tags).await? {
+            Requested::Now => format!("{name} is being created"),
+            Requested::Before => format!("{name} already exists"),
+        },
+    )
 }
 
 async fn create_cluster_snapshot(client: &Client, backup: &CreateSnapshot) -> Result<(), AwsError> {
@@ -52,28 +66,59 @@ async fn create_instance_snapshot(
 
 /// Copies a snapshot from another region or a shared snapshot to the client's account and region.
 ///
-/// Idempotent: an existing copy is not an error.
+/// Idempotent: an existing copy of a snapshot of the database with that name is not an error.
 pub async fn copy_snapshot(client: &Client, copy: &CopySnapshot) -> Result<String, AwsError> {
-    let name = copy.snapshot.display_name();
-    let result = if is_cluster_snapshot(&copy.snapshot) {
-        copy_cluster_snapshot(client, copy, &name).await
+    let name = &copy.identifier;
+    let (result, kind) = if is_cluster_snapshot(&copy.snapshot) {
+        (copy_cluster_snapshot(client, copy).await, CLUSTER)
     } else {
-        copy_instance_snapshot(client, copy, &name).await
+        (copy_instance_snapshot(client, copy).await, INSTANCE)
     };
-    match result {
-        Ok(()) => Ok(format!("{name} is being copied to {}", copy.to)),
-        Err(error) if error.code.contains("AlreadyExists") => {
-            Ok(format!("{name} already exists in {}", copy.to))
-        }
-        Err(error) => Err(error),
-    }
+    Ok(
+        match check_existing(client, result, kind, name, &copy.tags).await? {
+            Requested::Now => format!("{name} is being copied to {}", copy.to),
+            Requested::Before => format!("{name} already exists in {}", copy.to),
+        },
+    )
 }
 
-async fn copy_cluster_snapshot(
+/// When a snapshot was requested.
+enum Requested {
+    Now,
+    /// An earlier request got through.
+    Before,
+}
+
+/// Returns when a snapshot was requested. One that exists already and is another database's, or somebody else's, is an error.
+async fn check_existing(
     client: &Client,
-    copy: &CopySnapshot,
+    result: Result<(), AwsError>,
+    kind: &str,
     name: &str,
-) -> Result<(), AwsError> {
+    tags: &BTreeMap<String, String>,
+) -> Result<Requested, AwsError> {
+    let mut error = match result {
+        Ok(()) => return Ok(Requested::Now),
+        Err(error) if error.code.contains("AlreadyExists") => error,
+        Err(error) => return Err(error),
+    };
+    let arn = Arn::new(format!("arn:aws:rds:::{kind}:{name}"));
+    let existing = list_snapshots(client, SnapshotFilter::ByArn(&arn)).await?;
+    let is_own = |existing: &Snapshot| {
+        [STACK, TARGET]
+            .iter()
+            .all(|key| existing.tags.get(*key) == tags.get(*key))
+    };
+    if existing.iter().any(is_own) {
+        return Ok(Requested::Before);
+    }
+    "a snapshot that this stack did not take of this database has this name"
+        .clone_into(&mut error.message);
+    Err(error)
+}
+
+async fn copy_cluster_snapshot(client: &Client, copy: &CopySnapshot) -> Result<(), AwsError> {
+    let name = &copy.identifier;
     let request = client
         .copy_db_cluster_snapshot()
         .target_db_cluster_snapshot_identifier(name)
@@ -87,11 +132,8 @@ async fn copy_cluster_snapshot(
         .map_err(|e| aws_error("CopyDBClusterSnapshot", name, &e))
 }
 
-async fn copy_instance_snapshot(
-    client: &Client,
-    copy: &CopySnapshot,
-    name: &str,
-) -> Result<(), AwsError> {
+async fn copy_instance_snapshot(client: &Client, copy: &CopySnapshot) -> Result<(), AwsError> {
+    let name = &copy.identifier;
     let request = client
         .copy_db_snapshot()
         .target_db_snapshot_identifier(name)

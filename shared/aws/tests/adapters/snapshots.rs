@@ -13,11 +13,11 @@ use aws_sdk_rds::types::{
     AccountQuota, DbClusterSnapshot, DbSnapshot, DbSnapshotAttribute, DbSnapshotAttributesResult,
     Tag,
 };
-use aws_smithy_mocks::{RuleMode, mock, mock_client};
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use lamplighter::model::{Arn, Quota};
+use lamplighter::model::{Arn, DatabaseKind, Quota};
 use lamplighter::plan::{Action, BackupAction, CreateSnapshot, DeleteSnapshot};
 use lamplighter::ports::capability::BackupActions;
 use lamplighter::ports::{Databases, Executor, SnapshotFilter};
@@ -120,12 +120,76 @@ async fn an_existing_snapshot_is_no_error(
         mock!(aws_sdk_rds::Client::create_db_snapshot).then_http_response(move || refused(code));
     let cluster = mock!(aws_sdk_rds::Client::create_db_cluster_snapshot)
         .then_http_response(move || refused(code));
-    let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&instance, &cluster]);
-    let answer = aws(rds).execute(&backup(resource)).await;
-    assert_eq!(
-        answer.unwrap(),
-        "lamplighter-orders-20261121-0300 already exists"
-    );
+    for (stack, is_own) in [("lamplighter", true), ("another", false)] {
+        let listed = list_existing(stack);
+        let rules = [&instance, &cluster, &listed[0], &listed[1]];
+        let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, rules);
+        let answer = aws(rds).execute(&backup(resource)).await;
+        if is_own {
+            assert_eq!(
+                answer.unwrap(),
+                "lamplighter-orders-20261121-0300 already exists"
+            );
+        } else {
+            let error = answer.unwrap_err();
+            assert_eq!(error.code, code);
+            assert!(
+                error.message.contains("did not take of this database"),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// The snapshot whose name is in use, with the tag of a stack.
+fn list_existing(stack: &'static str) -> [Rule; 2] {
+    const NAME: &str = "lamplighter-orders-20261121-0300";
+    let tag = move || Tag::builder().key("lamplighter:stack").value(stack).build();
+    let instance = mock!(aws_sdk_rds::Client::describe_db_snapshots)
+        .match_requests(|r| r.db_snapshot_identifier() == Some(NAME))
+        .then_output(move || {
+            let one = DbSnapshot::builder()
+                .db_snapshot_identifier(NAME)
+                .db_snapshot_arn(arn("snapshot:x").as_str());
+            DescribeDbSnapshotsOutput::builder()
+                .db_snapshots(one.tag_list(tag()).build())
+                .build()
+        });
+    let cluster = mock!(aws_sdk_rds::Client::describe_db_cluster_snapshots)
+        .match_requests(|r| r.db_cluster_snapshot_identifier() == Some(NAME))
+        .then_output(move || {
+            let one = DbClusterSnapshot::builder()
+                .db_cluster_snapshot_identifier(NAME)
+                .db_cluster_snapshot_arn(arn("cluster-snapshot:x").as_str());
+            DescribeDbClusterSnapshotsOutput::builder()
+                .db_cluster_snapshots(one.tag_list(tag()).build())
+                .build()
+        });
+    [instance, cluster]
+}
+
+/// Snapshots keep the name that the database had: a renamed one is found by its resource ID.
+#[tokio::test]
+async fn snapshots_are_listed_by_resource_id() {
+    let instance = mock!(aws_sdk_rds::Client::describe_db_snapshots)
+        .match_requests(|r| r.dbi_resource_id() == Some("db-1"))
+        .then_output(|| DescribeDbSnapshotsOutput::builder().build());
+    let cluster = mock!(aws_sdk_rds::Client::describe_db_cluster_snapshots)
+        .match_requests(|r| r.db_cluster_resource_id() == Some("cluster-1"))
+        .then_output(|| DescribeDbClusterSnapshotsOutput::builder().build());
+    let aws = aws(mock_client!(
+        aws_sdk_rds,
+        RuleMode::MatchAny,
+        [&instance, &cluster]
+    ));
+    for (kind, id) in [
+        (DatabaseKind::Instance, "db-1"),
+        (DatabaseKind::Cluster, "cluster-1"),
+    ] {
+        let filter = SnapshotFilter::OfResource(kind, id);
+        assert!(aws.list_snapshots(None, filter).await.unwrap().is_empty());
+    }
+    assert_eq!((instance.num_calls(), cluster.num_calls()), (1, 1));
 }
 
 #[tokio::test]

@@ -68,7 +68,8 @@ pub use service::{
 pub use service_deployment::{ServiceDeployment, ServiceRevision};
 pub use sizes::TaskSizes;
 pub use snapshot::{
-    Quota, Quotas, SNAPSHOT_READY_STATUSES, Snapshot, build_snapshot_name, build_snapshot_tags,
+    Quota, Quotas, SNAPSHOT_READY_STATUSES, Snapshot, add_name_suffix, build_snapshot_name,
+    build_snapshot_tags,
 };
 pub use target::LoadBalancerTarget;
 pub use task::{Task, TaskContainer, is_standalone};

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Arn, Database, DatabaseKind, short_hash};
-use crate::model::tag_keys::{HOLD, MANAGED, ROLLOUT_TIER, SLOT, STACK, TARGET, TIER, VERIFIED};
+use crate::model::tag_keys::{
+    COPIED, HOLD, MANAGED, ROLLOUT_TIER, SLOT, STACK, TAKEN, TARGET, TARGET_ID, TIER, VERIFIED,
+};
 
 /// Name prefix of every snapshot that Lamplighter creates.
 const NAME_PREFIX: &str = "lamplighter-";
@@ -42,27 +44,28 @@ const MAX_NAME_LENGTH: usize = 63;
 /// The same for a snapshot of a node-based cache.
 /// Source: <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/backups-manual.html>
 const MAX_CACHE_NAME_LENGTH: usize = 40;
-/// Characters of a name that stay free, to distinguish databases of the same name.
-const RESERVE: usize = 5;
+/// Characters of the hash that distinguishes databases of the same name, with its hyphen.
+const SUFFIX_LENGTH: usize = 5;
 /// Characters of the hash in a name that is too long.
 const HASH_LENGTH: usize = 6;
 /// Database statuses in which a snapshot can be created.
 /// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html>
 pub const SNAPSHOT_READY_STATUSES: [&str; 2] = ["available", "storage-optimization"];
-/// Maximum number of tags on a resource.
-const MAX_TAGS: usize = 50;
+/// Maximum number of tags that a new snapshot gets. AWS allows 50: a copy gets two more, a drill and an
+/// operator one each.
+const MAX_TAGS: usize = 45;
 
 /// Builds the name of a database's snapshot: `lamplighter-orders-20261121-0300`. In a name that is
 /// too long, a hash replaces the end.
 #[must_use]
 pub fn build_snapshot_name(database: &Arn, what_for: &str) -> String {
+    // The names of a snapshot and of its copy may get a suffix each. A cache has no copies.
     let max_length = match database.database_kind() {
-        Some(DatabaseKind::ReplicationGroup) => MAX_CACHE_NAME_LENGTH,
+        Some(DatabaseKind::ReplicationGroup) => MAX_CACHE_NAME_LENGTH - SUFFIX_LENGTH,
         Some(DatabaseKind::Instance | DatabaseKind::Cluster | DatabaseKind::ServerlessCache)
-        | None => MAX_NAME_LENGTH,
+        | None => MAX_NAME_LENGTH - 2 * SUFFIX_LENGTH,
     };
     let name = database.display_name();
-    let max_length = max_length - RESERVE;
     let whole = format!("{NAME_PREFIX}{name}-{what_for}");
     if whole.len() <= max_length {
         return whole;
@@ -75,6 +78,14 @@ pub fn build_snapshot_name(database: &Arn, what_for: &str) -> String {
         "{NAME_PREFIX}{}-{hash}-{what_for}",
         short.trim_end_matches('-')
     )
+}
+
+/// Adds a hash of what distinguishes the snapshot from others of its name.
+#[must_use]
+pub fn add_name_suffix(name: &str, distinction: &str) -> String {
+    let hash = short_hash(distinction);
+    let hash = hash.get(..SUFFIX_LENGTH - 1).unwrap_or(&hash);
+    format!("{name}-{hash}")
 }
 
 /// Builds the tags of a snapshot: the database's own tags, plus its owner, purpose and tier.
@@ -96,6 +107,9 @@ pub fn build_snapshot_tags(
     let mut tags: BTreeMap<String, String> = ours
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
+    if !database.resource_id.is_empty() {
+        tags.insert(TARGET_ID.to_owned(), database.resource_id.clone());
+    }
     let own = database
         .tags
         .iter()
@@ -113,15 +127,25 @@ impl Snapshot {
         self.identifier.starts_with(NAME_PREFIX)
     }
 
-    /// Reports whether this stack took the snapshot of this database.
+    /// Reports whether this stack took the snapshot, or made the copy, of this very database. Its name may have changed
+    /// since.
     #[must_use]
-    pub fn is_taken_by(&self, stack: &str, database: &Arn) -> bool {
-        // A manual copy carries the same tags, but has another name.
-        self.has_own_name() && self.has_tag(STACK, stack) && self.has_tag(TARGET, database.as_str())
+    pub fn is_taken_by(&self, stack: &str, database: &Database) -> bool {
+        self.own_tag(STACK) == Some(stack)
+            && self.own_tag(TARGET).is_some()
+            && self.belongs_to(database)
     }
 
-    fn has_tag(&self, key: &str, value: &str) -> bool {
-        self.tags.get(key).is_some_and(|tag| tag == value)
+    /// Reports whether this stack took the snapshot for a slot, of whatever database.
+    #[must_use]
+    pub fn is_of_slot(&self, slot: &str) -> bool {
+        self.own_tag(SLOT) == Some(slot)
+    }
+
+    /// Returns a tag that Lamplighter set. A manual copy carries the same tags, but has another name.
+    fn own_tag(&self, key: &str) -> Option<&str> {
+        let tag = self.tags.get(key).filter(|_| self.has_own_name());
+        tag.map(String::as_str)
     }
 
     /// Reports whether the snapshot belongs to a database with this kind and name, including an
@@ -131,13 +155,63 @@ impl Snapshot {
         database.database_kind() == Some(self.kind) && self.database == database.display_name()
     }
 
-    /// Reports whether the snapshot belongs to this database, not to an earlier one with the same name. What is unknown matches.
+    /// Reports whether the snapshot has the data of this database, not of an earlier one with the same name, or of one in
+    /// another region or account. What is unknown matches.
     #[must_use]
     pub fn belongs_to(&self, database: &Database) -> bool {
+        if let Some(id) = self.own_tag(TARGET_ID)
+            && !database.resource_id.is_empty()
+        {
+            return id == database.resource_id;
+        }
+        let is_target = self
+            .own_tag(TARGET)
+            .is_none_or(|target| target == database.arn.as_str());
         let (own, other) = (&database.resource_id, &self.resource_id);
         let is_same = other.is_empty() || own.is_empty() || other == own;
         let is_older = self.taken_at.zip(database.created_at);
-        is_same && is_older.is_none_or(|(taken, created)| taken >= created)
+        self.has_name_of(&database.arn)
+            && is_target
+            && is_same
+            && is_older.is_none_or(|(taken, created)| taken >= created)
+    }
+
+    /// Builds the name of the snapshot's copies. It differs from that of the namesake's snapshot in the other region or account.
+    #[must_use]
+    pub fn copy_name(&self) -> String {
+        let owner = [STACK, TARGET].map(|key| self.own_tag(key).unwrap_or_default());
+        add_name_suffix(&self.identifier, &owner.join(" "))
+    }
+
+    /// Builds the tags of a copy that is requested now. The copy is verified by no drill of the original.
+    #[must_use]
+    pub fn copy_tags(&self, now: Timestamp) -> BTreeMap<String, String> {
+        let taken_at = self.taken_at.map(|at| (TAKEN.to_owned(), at.to_string()));
+        let own = self
+            .tags
+            .iter()
+            .filter(|(key, _)| *key != VERIFIED && !key.starts_with("aws:"));
+        own.map(|(key, value)| (key.clone(), value.clone()))
+            .chain(taken_at)
+            .chain([(COPIED.to_owned(), now.to_string())])
+            .collect()
+    }
+
+    /// Corrects the time of a copy: AWS shows the time of the copying for clusters, and the tag that of the data.
+    #[must_use]
+    pub fn with_time_of_data(mut self) -> Self {
+        self.taken_at = self.tagged_time(TAKEN).or(self.taken_at);
+        self
+    }
+
+    /// Returns when the snapshot was requested, or its copy.
+    #[must_use]
+    pub fn requested_at(&self) -> Option<Timestamp> {
+        self.tagged_time(COPIED).or(self.taken_at)
+    }
+
+    fn tagged_time(&self, key: &str) -> Option<Timestamp> {
+        self.own_tag(key)?.parse().ok()
     }
 
     /// Reports whether a database can be restored from the snapshot.

@@ -23,6 +23,12 @@ pub const BASE: &str = "lamplighter:base";
 pub const TARGET: &str = "lamplighter:target";
 /// On a resource created for a target: the stack that created it.
 pub const STACK: &str = "lamplighter:stack";
+/// On a snapshot that Lamplighter takes: the resource ID of the database, which survives a rename.
+pub const TARGET_ID: &str = "lamplighter:target-id";
+/// On a copy of a snapshot: when the data were taken, as an RFC 3339 time.
+pub const TAKEN: &str = "lamplighter:taken";
+/// On a copy of a snapshot: when the copying was requested, as an RFC 3339 time.
+pub const COPIED: &str = "lamplighter:copied";
 /// On a snapshot that Lamplighter takes: the slot of the backup, as an RFC 3339 time.
 pub const SLOT: &str = "lamplighter:slot";
 /// On a snapshot that Lamplighter takes: its tiers, `24h+7d`, or `rollout`.

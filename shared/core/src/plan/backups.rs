@@ -28,11 +28,12 @@ pub struct CreateSnapshot {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Copies a snapshot under its own name to another region, or to the vault account after sharing
-/// it.
+/// Copies a snapshot to another region, or to the vault account after sharing it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopySnapshot {
     pub snapshot: Arn,
+    /// The name of the copy.
+    pub identifier: String,
     pub to: CopyDestination,
     /// A KMS key at the destination, if the snapshot is encrypted.
     pub key: Option<String>,

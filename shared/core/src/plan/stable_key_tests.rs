@@ -254,6 +254,7 @@ fn backup_actions() -> Vec<Action> {
     let copy = |to| {
         BackupAction::CopySnapshot(CopySnapshot {
             snapshot: Arn::new(SNAPSHOT),
+            identifier: "lamplighter-orders-20261121-0300-3f2a".into(),
             to: CopyDestination::parse(to).unwrap(),
             key: None,
             tags: BTreeMap::new(),

@@ -60,13 +60,16 @@ use grammar::build_tag_error;
 use reference::{SILENCE_TAG, TAGS};
 
 pub use crate::model::tag_keys::{
-    ACK, ALARMS, APP, APPROVE, BACKUP, BASE, DEPLOY, DRILL, FREEZE, HEAL, HOLD, LOGS, MANAGED,
-    PREFIX, ROLLOUT_TIER, RUNBOOK, SCALE, SCHEDULE, SILENCE, SLOT, STACK, TARGET, TIER, VERIFIED,
+    ACK, ALARMS, APP, APPROVE, BACKUP, BASE, COPIED, DEPLOY, DRILL, FREEZE, HEAL, HOLD, LOGS,
+    MANAGED, PREFIX, ROLLOUT_TIER, RUNBOOK, SCALE, SCHEDULE, SILENCE, SLOT, STACK, TAKEN, TARGET,
+    TARGET_ID, TIER, VERIFIED,
 };
 
 /// All other keys of ours. Lamplighter sets them, or a person does so on a resource that it
 /// created.
-const OURS: [&str; 7] = [TARGET, STACK, SLOT, TIER, HOLD, DRILL, VERIFIED];
+const OURS: [&str; 10] = [
+    TARGET, TARGET_ID, STACK, SLOT, TIER, HOLD, DRILL, VERIFIED, TAKEN, COPIED,
+];
 
 /// The value of `lamplighter:managed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

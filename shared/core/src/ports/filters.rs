@@ -1,13 +1,15 @@
 //! Filters and kinds that reads take.
 
-use crate::model::Arn;
+use crate::model::{Arn, DatabaseKind};
 
 /// The snapshots to list.
 #[derive(Debug, Clone, Copy)]
 pub enum SnapshotFilter<'a> {
     All,
-    /// The snapshots of one instance or cluster.
+    /// The snapshots of the instances or clusters that have or had this name.
     OfSource(&'a Arn),
+    /// The snapshots of an instance or cluster of RDS by its resource ID, whatever its name was.
+    OfResource(DatabaseKind, &'a str),
     /// One snapshot, by its own ARN.
     ByArn(&'a Arn),
 }

@@ -1,6 +1,8 @@
 //! What the target state records about backups and drills.
 
-use crate::model::Arn;
+use std::collections::BTreeMap;
+
+use crate::model::{Arn, CopyDestination};
 use crate::plan::DrillResult;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,12 +18,36 @@ pub struct BackupState {
     /// The retention policies of the last days, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<PolicyUse>,
+    /// The places that `copy=` names or named until a day ago.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub places: BTreeMap<CopyDestination, CopyPlace>,
     /// The time of the last attempt to take a snapshot that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot_failed_at: Option<Timestamp>,
     /// The time of the last attempt to restore a snapshot for a drill that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restore_failed_at: Option<Timestamp>,
+}
+
+/// A place to which backups are copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyPlace {
+    /// When `copy=` was noticed to name it.
+    pub since: Timestamp,
+    /// When `copy=` was noticed to name it no longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl BackupState {
+    /// Iterates over the places that `copy=` no longer names, for as long as they are remembered.
+    pub fn list_dropped_places(&self) -> impl Iterator<Item = &CopyDestination> {
+        let dropped = self
+            .places
+            .iter()
+            .filter(|(_, place)| place.until.is_some());
+        dropped.map(|(place, _)| place)
+    }
 }
 
 /// A retention policy, and the time at which it was noticed.

@@ -65,12 +65,8 @@ impl BackupStatus {
 
 /// Returns the complete snapshots of this very database, not of an earlier one of its name.
 fn usable_snapshots<'a>(inputs: &StatusInputs<'a>, database: &Database) -> Vec<&'a Snapshot> {
-    let kind = inputs.tagged.arn.database_kind();
-    let usable = inputs.snapshots.iter().filter(|snapshot| {
-        snapshot.holds_data()
-            && snapshot.database == database.identifier
-            && snapshot.belongs_to(database)
-            && kind == Some(snapshot.kind)
-    });
-    usable.collect()
+    let usable = inputs.snapshots.iter();
+    usable
+        .filter(|snapshot| snapshot.holds_data() && snapshot.belongs_to(database))
+        .collect()
 }

@@ -9,7 +9,7 @@ use lamplighter::plan::{
     CopySnapshot, CreateSnapshot, DeleteRestoredDatabase, DeleteSnapshot, MarkVerified,
     RestoreForDrill, RestorePart,
 };
-use lamplighter::policy::VERIFIED;
+use lamplighter::policy::{STACK, TARGET, VERIFIED};
 use lamplighter::ports::SnapshotFilter;
 
 use super::{State, World, confirm_answer, error};
@@ -96,6 +96,11 @@ impl World {
         taken
     }
 
+    /// The snapshots here, in another region or in the `vault`, as AWS lists them now.
+    pub fn snapshots_in(&self, place: &str) -> Vec<Snapshot> {
+        self.state().snapshots_of(place, SnapshotFilter::All)
+    }
+
     pub(super) async fn take_snapshot(&self, backup: &CreateSnapshot) -> Result<String, AwsError> {
         let identifier = &backup.identifier;
         let answered = self.call("CreateDBSnapshot", identifier).await?;
@@ -137,6 +142,13 @@ impl World {
                     &format!("it is {status}"),
                 ));
             }
+            let wanted = Snapshot {
+                arn: snapshot_arn(&backup.database, identifier),
+                identifier: identifier.clone(),
+                tags: backup.tags.clone(),
+                ..Snapshot::default()
+            };
+            state.is_name_free("CreateDBSnapshot", &wanted)?;
             state.take(&backup.database, identifier, now, backup.tags.clone());
         }
         confirm_answer(answered, "CreateDBSnapshot", identifier)?;
@@ -237,34 +249,49 @@ impl World {
     }
 
     pub(super) async fn copy_snapshot(&self, copy: &CopySnapshot) -> Result<String, AwsError> {
-        let name = copy.snapshot.display_name();
-        let answered = self.call("CopyDBSnapshot", &name).await?;
+        let name = &copy.identifier;
+        let answered = self.call("CopyDBSnapshot", name).await?;
         {
             let mut state = self.state_mut();
             let Some(source) = state.snapshots.get(&copy.snapshot).cloned() else {
                 return Err(error(
                     "CopyDBSnapshot",
-                    &name,
+                    name,
                     "DBSnapshotNotFound",
                     "there is no such snapshot",
                 ));
             };
-            let source_arn = copy.snapshot.as_str();
+            let source_arn = copy.snapshot.as_str().replace(&source.identifier, name);
             let arn = Arn::new(match copy.to.region() {
                 Some(region) => source_arn.replace(":eu-west-1:", &format!(":{region}:")),
                 None => source_arn.replace(OWN, VAULT),
             });
             let now = state.now;
-            state.copying.insert(arn.clone(), now);
             let there = Snapshot {
                 arn: arn.clone(),
+                identifier: name.clone(),
                 status: "creating".to_owned(),
+                // The snapshot of a cluster has no time of its original.
+                taken_at: if source.kind == DatabaseKind::Cluster {
+                    Some(now)
+                } else {
+                    source.taken_at
+                },
                 tags: copy.tags.clone(),
                 ..source
             };
-            state.snapshots.entry(arn).or_insert(there);
+            if state.is_name_free("CopyDBSnapshot", &there)? {
+                state.copying.insert(arn.clone(), now);
+                let place = copy.to.region().unwrap_or("vault");
+                if state.failing_places.contains(place) {
+                    state.failing_copies.insert(arn.clone());
+                } else {
+                    state.failing_copies.remove(&arn);
+                }
+                state.snapshots.insert(arn, there.with_time_of_data());
+            }
         }
-        confirm_answer(answered, "CopyDBSnapshot", &name)?;
+        confirm_answer(answered, "CopyDBSnapshot", name)?;
         Ok(format!("{name} is being copied to {}", copy.to))
     }
 
@@ -278,6 +305,19 @@ impl World {
         confirm_answer(answered, "DeleteDBSnapshot", &name)?;
         Ok(format!("{name} is deleted"))
     }
+}
+
+/// Builds the ARN of a snapshot here.
+fn snapshot_arn(database: &Arn, name: &str) -> Arn {
+    let resource = match database.database_kind().unwrap_or_default() {
+        DatabaseKind::Instance | DatabaseKind::ReplicationGroup => "snapshot",
+        DatabaseKind::Cluster => "cluster-snapshot",
+        DatabaseKind::ServerlessCache => "serverlesscachesnapshot",
+    };
+    let service = database.service();
+    Arn::new(format!(
+        "arn:aws:{service}:eu-west-1:{OWN}:{resource}:{name}"
+    ))
 }
 
 /// Says why ElastiCache takes no snapshot of a group so.
@@ -322,15 +362,7 @@ impl State {
         tags: BTreeMap<String, String>,
     ) -> Arn {
         let kind = database.database_kind().unwrap_or_default();
-        let resource = match kind {
-            DatabaseKind::Instance | DatabaseKind::ReplicationGroup => "snapshot",
-            DatabaseKind::Cluster => "cluster-snapshot",
-            DatabaseKind::ServerlessCache => "serverlesscachesnapshot",
-        };
-        let arn = Arn::new(format!(
-            "arn:aws:{}:eu-west-1:123456789012:{resource}:{name}",
-            database.service()
-        ));
+        let arn = snapshot_arn(database, name);
         let snapshot = Snapshot {
             arn: arn.clone(),
             identifier: name.to_owned(),
@@ -353,6 +385,25 @@ impl State {
         arn
     }
 
+    /// Reports whether the name of a snapshot is free. It is an error if another owner has a snapshot of this name.
+    fn is_name_free(&self, call: &'static str, snapshot: &Snapshot) -> Result<bool, AwsError> {
+        let Some(existing) = self.snapshots.get(&snapshot.arn) else {
+            return Ok(true);
+        };
+        let is_same = [STACK, TARGET]
+            .iter()
+            .all(|key| existing.tags.get(*key) == snapshot.tags.get(*key));
+        if is_same {
+            return Ok(false);
+        }
+        Err(error(
+            call,
+            &snapshot.identifier,
+            "DBSnapshotAlreadyExists",
+            "the name is in use",
+        ))
+    }
+
     /// As AWS lists them now.
     pub(super) fn snapshots_of(&self, place: &str, which: SnapshotFilter<'_>) -> Vec<Snapshot> {
         let is_wanted = |snapshot: &&Snapshot| match which {
@@ -364,6 +415,9 @@ impl State {
             }
             SnapshotFilter::All => true,
             SnapshotFilter::OfSource(arn) => snapshot.has_name_of(arn),
+            SnapshotFilter::OfResource(kind, id) => {
+                snapshot.kind == kind && snapshot.resource_id == id
+            }
             SnapshotFilter::ByArn(arn) => snapshot.arn == *arn,
         };
         let as_it_is = |snapshot: &Snapshot| {
@@ -376,8 +430,11 @@ impl State {
             let restored = self.restored_from.get(&snapshot.arn);
             let is_restoring = snapshot.kind == DatabaseKind::ReplicationGroup
                 && restored.is_some_and(|at| self.now.duration_since(*at) < RESTORES);
+            let has_failed = self.failing_copies.contains(&snapshot.arn);
             let status = if is_restoring {
                 "restoring"
+            } else if snapshot.status == "creating" && done && has_failed {
+                "failed"
             } else if snapshot.status == "creating" && done {
                 "available"
             } else {

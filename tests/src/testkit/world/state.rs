@@ -67,6 +67,10 @@ pub struct State {
     pub snapshots: BTreeMap<Arn, Snapshot>,
     /// Regions whose listings are refused.
     pub unreadable_regions: BTreeSet<String>,
+    /// The places at which copies that have begun fail: regions and `vault`.
+    pub failing_places: BTreeSet<String>,
+    /// The copies that began at such a place.
+    pub failing_copies: BTreeSet<Arn>,
     /// Since when snapshots have been copied.
     pub copying: BTreeMap<Arn, Timestamp>,
     /// Since when databases have been restored.

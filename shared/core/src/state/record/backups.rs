@@ -1,13 +1,38 @@
 //! What backups and restores leave in the target state.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::CopyDestination;
 use crate::plan::{Action, BackupAction, DrillAction};
-use crate::state::backups::PolicyUse;
+use crate::state::backups::{BackupState, CopyPlace, PolicyUse};
 use crate::state::target::TargetState;
 
 /// Time for which a policy is remembered after another one replaced it.
 const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(48);
+/// Time for which a place is remembered after `copy=` ceased to name it.
+const PLACE_REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+impl BackupState {
+    /// Records the places to which backups are copied, and those that were dropped.
+    pub fn record_places(&mut self, places: &BTreeSet<CopyDestination>, now: Timestamp) {
+        self.places.retain(|place, known| {
+            let is_dropped = !places.contains(place);
+            known.until = known.until.or(Some(now)).filter(|_| is_dropped);
+            known
+                .until
+                .is_none_or(|until| now.duration_since(until) < PLACE_REMEMBERED_FOR)
+        });
+        for place in places {
+            let known = self.places.entry(place.clone());
+            known.or_insert(CopyPlace {
+                since: now,
+                until: None,
+            });
+        }
+    }
+}
 
 impl TargetState {
     /// Records that an action failed, or that its outcome is unknown. The next decisions about
