@@ -77,10 +77,19 @@ impl<'a> Decision<'a> {
 
     /// Reports whether the backup is overdue by at least half of the allowed slack.
     pub fn is_overdue(&self) -> bool {
-        let allowed = self.policy.max_recovery_point_age();
+        let allowed = self.policy.allowed_age(self.database);
         let slack = allowed - self.policy.slot_interval();
         let limit = if slack.is_positive() { slack } else { allowed };
-        self.now.duration_since(self.slot) >= limit / 2
+        self.now.duration_since(self.slot) - self.idle_time() >= limit / 2
+    }
+
+    /// Returns for how long the database has been stopped since its recovery point. Without one, nothing excuses that.
+    pub fn idle_time(&self) -> SignedDuration {
+        if self.observed.recovery_point().is_some() {
+            self.context.state.backups.idle_time()
+        } else {
+            SignedDuration::ZERO
+        }
     }
 
     /// Reports whether the backup is overdue and waits for another status of the database.

@@ -113,14 +113,25 @@ impl Operation for Backup {
             state.record_policy(&observed.keep, observed.taken_under.clone(), now);
             let places = observed.copies.keys().chain(observed.unreadable.keys());
             state.backups.record_places(&places.cloned().collect(), now);
+            let recovery_point = observed.recovery_point();
+            state
+                .backups
+                .record_idle_time(observed.is_stopped(), recovery_point, now);
         }
     }
 
-    fn list_gauges(observed: &Observed, now: Timestamp) -> Vec<(&'static str, f64)> {
+    fn list_gauges(
+        observed: &Observed,
+        state: &TargetState,
+        now: Timestamp,
+    ) -> Vec<(&'static str, f64)> {
+        // While a database is stopped, its data don't change.
         let age = observed
             .recovery_point()
-            .map(|at| now.duration_since(at).as_secs_f64().max(0.0));
-        age.map(|age| (RECOVERY_POINT, age)).into_iter().collect()
+            .map(|at| now.duration_since(at) - state.backups.idle_time());
+        age.map(|age| (RECOVERY_POINT, age.as_secs_f64().max(0.0)))
+            .into_iter()
+            .collect()
     }
 }
 

@@ -164,11 +164,15 @@ pub fn recovery_point_too_old(age: Option<SignedDuration>, allowed: SignedDurati
         .fires_until_resolved(RPO_KEY)
 }
 
-pub fn recovery_point_aging(age: SignedDuration, allowed: SignedDuration) -> Message {
+pub fn recovery_point_aging(
+    age: SignedDuration,
+    allowed: SignedDuration,
+    left: SignedDuration,
+) -> Message {
     Message::warning(format!(
         "RPO {} missed in {} - recovery point {} old",
         format_duration(allowed),
-        format_duration(allowed - age),
+        format_duration(left),
         format_duration(age)
     ))
     .action(RETRIES)

@@ -52,7 +52,7 @@ fn every_message() {
         messages::quota_usage(&orders, quota(82)),
         messages::recovery_point_too_old(None, hours(30)),
         messages::recovery_point_too_old(Some(hours(31)), hours(30)),
-        messages::recovery_point_aging(hours(26), hours(30)),
+        messages::recovery_point_aging(hours(26), hours(30), hours(4)),
         messages::recovery_point_ok(SignedDuration::from_mins(3)),
         messages::job_failed(&job),
         messages::job_failed(&BackupJob {

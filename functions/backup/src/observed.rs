@@ -7,6 +7,10 @@ use lamplighter::model::{Arn, CopyDestination, Database, Quota, Snapshot};
 use lamplighter::state::PolicyUse;
 use serde::Serialize;
 
+/// Statuses of a database that is stopped, or on its way there or back.
+/// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html>
+const STOPPED: [&str; 3] = ["stopped", "stopping", "starting"];
+
 /// Observed state that [`crate::decide`] decides on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Observed {
@@ -51,6 +55,12 @@ impl Observed {
             .filter_map(|snapshot| snapshot.taken_at)
             .max()
             .max(database.latest_restorable)
+    }
+
+    /// Reports whether the database is stopped, or on its way there or back: its data don't change.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let database = self.database.as_ref();
+        database.is_some_and(|database| STOPPED.contains(&database.status.as_str()))
     }
 
     /// Iterates over the snapshots of the database here and at all copy places.

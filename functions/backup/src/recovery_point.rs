@@ -13,21 +13,23 @@ const FAILURE_MEMORY: SignedDuration = SignedDuration::from_hours(24);
 impl Decision<'_> {
     /// Builds the notification about the recovery point: too old, soon too old, or good.
     pub fn check_recovery_point(&self) -> Option<Message> {
-        let allowed = self.policy.max_recovery_point_age();
+        let allowed = self.policy.allowed_age(self.database);
         let age = self
             .observed
             .recovery_point()
             .map(|at| self.now.duration_since(at));
-        let is_old = age.map_or_else(|| self.is_overdue(), |age| age > allowed);
+        // The data of a stopped database don't change.
+        let idle = self.idle_time();
+        let is_old = age.map_or_else(|| self.is_overdue(), |age| age - idle > allowed);
         if is_old && self.is_in_progress() {
             return None;
         }
         match age {
             _ if is_old => Some(messages::recovery_point_too_old(age, allowed)),
             // The notification about the overdue backup already says why.
-            Some(age) if self.nears_limit(age) && !self.is_held_up() => {
-                Some(messages::recovery_point_aging(age, allowed))
-            }
+            Some(age) if self.nears_limit(age - idle) && !self.is_held_up() => Some(
+                messages::recovery_point_aging(age, allowed, allowed + idle - age),
+            ),
             age => age.map(messages::recovery_point_ok),
         }
     }
@@ -49,7 +51,7 @@ impl Decision<'_> {
     fn is_being_created(&self, snapshot: &Snapshot) -> bool {
         let requested: Timestamp = snapshot.taken_at.unwrap_or(self.slot);
         snapshot.status == "creating"
-            && self.now.duration_since(requested) < self.policy.max_recovery_point_age()
+            && self.now.duration_since(requested) < self.policy.allowed_age(self.database)
     }
 
     /// Reports whether the last attempt to take a snapshot failed within [`FAILURE_MEMORY`].
@@ -61,7 +63,7 @@ impl Decision<'_> {
     /// Reports whether the recovery point's age has used up half of the allowed slack, whatever
     /// delays the next snapshot.
     fn nears_limit(&self, age: SignedDuration) -> bool {
-        let allowed = self.policy.max_recovery_point_age();
+        let allowed = self.policy.allowed_age(self.database);
         let slack = allowed - self.policy.slot_interval();
         let limit = if slack.is_positive() {
             allowed - slack / 2

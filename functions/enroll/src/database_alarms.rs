@@ -202,7 +202,7 @@ impl DatabaseAlarms<'_> {
 /// Builds the alarm on the age of the newest recovery point. `backup` publishes the metric four
 /// times an hour, so two hours without data also fire the alarm.
 fn recovery_point_alarm(policy: &Policy, database: &Database) -> Option<AlarmSpec> {
-    let allowed = policy.backup.as_ref()?.max_recovery_point_age();
+    let allowed = policy.backup.as_ref()?.allowed_age(database);
     let dimensions = [
         ("Stack", policy.stack.as_str()),
         ("Target", database.arn.resource()),
@@ -225,7 +225,7 @@ fn recovery_point_alarm(policy: &Policy, database: &Database) -> Option<AlarmSpe
 }
 
 /// Writes a time in hours, or in minutes if it isn't whole hours.
-fn format_age(age: SignedDuration) -> String {
+pub fn format_age(age: SignedDuration) -> String {
     if age.as_mins() % 60 == 0 {
         format!("{} h", age.as_hours())
     } else {

@@ -2,7 +2,9 @@
 
 use lamplighter::model::Database;
 use lamplighter::plan::Finding;
+use lamplighter::policy::BackupPolicy;
 
+use crate::database_alarms::format_age;
 use crate::finding::build_finding;
 
 /// One check of a database, with the finding if the risk is there.
@@ -20,6 +22,32 @@ pub fn check_database(database: &Database) -> Vec<Finding> {
         .filter(|check| check.is_risk)
         .map(|check| build_finding(check.key, check.title, check.why, check.next))
         .collect()
+}
+
+/// Says that the RPO of the backup tag can't be kept.
+pub fn describe_unkept_rpo(backup: &BackupPolicy, database: &Database) -> Option<Finding> {
+    let rpo = backup.find_unkept_rpo(database)?;
+    let (rpo, interval) = (format_age(rpo), format_age(backup.slot_interval()));
+    let (why, next) = if database.arn.is_cache() {
+        (
+            "ElastiCache has no point-in-time recovery.",
+            "Set every= to less than rpo=, or a longer rpo=.",
+        )
+    } else {
+        (
+            "The database has no automated backups, so that nothing reaches closer to now than its newest snapshot.",
+            "Set a backup retention of at least 1 day: point-in-time recovery then reaches to within 5 minutes. Or set a shorter every=, or a longer rpo=.",
+        )
+    };
+    Some(build_finding(
+        "unkept-rpo",
+        format!("rpo={rpo} can't be kept - a snapshot every {interval}"),
+        format!(
+            "{why} Until then, you are told of recovery points that are older than {}.",
+            format_age(backup.allowed_age(database))
+        ),
+        next,
+    ))
 }
 
 /// Lists the checks. Settings of a cluster are checked on the cluster, not on its instances.

@@ -7,7 +7,7 @@ pub fn build_finding(
     key: impl Into<String>,
     title: impl Into<String>,
     why: impl Into<String>,
-    next: &str,
+    next: impl Into<String>,
 ) -> Finding {
     Finding {
         key: key.into(),

@@ -8,7 +8,7 @@ use lamplighter::plan::Finding;
 use lamplighter::policy::{self, Managed};
 
 use crate::alarm_findings::check_alarms;
-use crate::database_findings::check_database;
+use crate::database_findings::{check_database, describe_unkept_rpo};
 use crate::finding::build_finding;
 use crate::observed::{Observed, Subject};
 use crate::policy::Policy;
@@ -40,7 +40,17 @@ pub fn find_problems(
                 && context.policy.managed == Managed::Act,
         }
         .find_problems(),
-        Subject::Database(database) if !database.arn.is_cache() => check_database(database),
+        Subject::Database(database) => {
+            let backup = context.policy.backup.as_ref();
+            let mut found: Vec<Finding> = backup
+                .and_then(|backup| describe_unkept_rpo(backup, database))
+                .into_iter()
+                .collect();
+            if !database.arn.is_cache() {
+                found.extend(check_database(database));
+            }
+            found
+        }
         Subject::Topic {
             inactive,
             stray_tags,
@@ -49,7 +59,7 @@ pub fn find_problems(
             .map(describe_subscription)
             .chain(stray_tags.iter().map(StrayTag::describe))
             .collect(),
-        Subject::Database(_) | Subject::Application { .. } | Subject::Gone => Vec::new(),
+        Subject::Application { .. } | Subject::Gone => Vec::new(),
     };
     found.extend(policy::find_invalid_runbook(&context.target.tags).map(describe_runbook));
     found.extend(check_alarms(context, observed, now));

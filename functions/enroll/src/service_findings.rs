@@ -86,7 +86,7 @@ impl ServiceFacts<'_> {
                     "0 tasks desired - not started again",
                     "Lamplighter stopped the service while nothing was to do. It starts it only with a valid tag lamplighter:scale and \
                      lamplighter:managed = true.",
-                    &format!("Correct the tags, or start it by hand: {} --desired-count 1", update_service_command(&service.arn)),
+                    format!("Correct the tags, or start it by hand: {} --desired-count 1", update_service_command(&service.arn)),
                 )
             });
         }
@@ -95,7 +95,7 @@ impl ServiceFacts<'_> {
                 "stopped",
                 "0 tasks desired - not scaled",
                 "Somebody else set a desired count of 0, which Lamplighter does not change.",
-                &format!(
+                format!(
                     "Remove lamplighter:scale, or have it scaled again: {} --desired-count 1",
                     update_service_command(&service.arn)
                 ),

@@ -3,7 +3,7 @@
 use lamplighter::AwsError;
 use lamplighter::model::Arn;
 use lamplighter::plan::Finding;
-use lamplighter::policy::{self, ACK, APP, MANAGED, RUNBOOK, SILENCE};
+use lamplighter::policy::{self, ACK, APP, BACKUP, MANAGED, RUNBOOK, SILENCE};
 use lamplighter::ports::TagKeys;
 use serde::Serialize;
 
@@ -27,7 +27,64 @@ pub enum Mistake {
     Key { meant: &'static str },
     /// The tag works on these kinds of resources alone.
     Kind { works_on: &'static str },
+    /// Lamplighter backs up no resources of this kind.
+    NoBackup {
+        kind: &'static str,
+        instead: &'static str,
+    },
 }
+
+/// What people tag for backups in vain: the service and type of its ARN, what it is, and what backs it up.
+const WITHOUT_BACKUP: [(&str, &str, &str, &str); 8] = [
+    (
+        "elasticfilesystem",
+        "file-system/",
+        "EFS file system",
+        "AWS Backup, or the replication of EFS",
+    ),
+    (
+        "s3",
+        "",
+        "S3 bucket",
+        "versioning with Object Lock, or AWS Backup",
+    ),
+    (
+        "ec2",
+        "volume/",
+        "EBS volume",
+        "Amazon Data Lifecycle Manager, or AWS Backup",
+    ),
+    (
+        "dynamodb",
+        "table/",
+        "DynamoDB table",
+        "point-in-time recovery, or AWS Backup",
+    ),
+    (
+        "docdb-elastic",
+        "cluster/",
+        "DocumentDB elastic cluster",
+        "its automatic snapshots, or AWS Backup",
+    ),
+    (
+        "memorydb",
+        "cluster/",
+        "MemoryDB cluster",
+        "its automatic snapshots",
+    ),
+    (
+        "redshift",
+        "cluster:",
+        "Redshift cluster",
+        "its automatic snapshots, or AWS Backup",
+    ),
+    (
+        "fsx",
+        "file-system/",
+        "FSx file system",
+        "its automatic backups, or AWS Backup",
+    ),
+];
 
 /// Finds the tags of the account and region that have no effect.
 ///
@@ -36,27 +93,47 @@ pub enum Mistake {
 pub async fn find_stray_tags<C: TagKeys>(cloud: &C) -> Result<Vec<StrayTag>, AwsError> {
     let mut found = Vec::new();
     for key in cloud.list_tag_keys().await? {
-        let mistake = if let Some(meant) = policy::find_meant_key(&key) {
-            Mistake::Key { meant }
-        } else if let Some(tag) = policy::find_reference(&key) {
-            Mistake::Kind { works_on: tag.on }
-        } else {
+        let meant = policy::find_meant_key(&key);
+        let reference = policy::find_reference(&key);
+        if meant.is_none() && reference.is_none() {
             continue;
-        };
-        let mut resources = cloud.list_with_key(&key).await?;
-        if let Mistake::Kind { works_on } = mistake {
-            resources.retain(|arn| is_misplaced(&key, works_on, arn));
         }
-        if !resources.is_empty() {
-            resources.sort();
-            found.push(StrayTag {
-                key,
-                resources,
-                mistake,
-            });
+        let mut resources = cloud.list_with_key(&key).await?;
+        resources.sort();
+        for arn in resources {
+            let mistake = match meant {
+                Some(meant) => Some(Mistake::Key { meant }),
+                None => find_mistake(&key, reference.map_or("", |tag| tag.on), &arn),
+            };
+            let Some(mistake) = mistake else {
+                continue;
+            };
+            let same = found
+                .iter_mut()
+                .find(|tag: &&mut StrayTag| tag.key == key && tag.mistake == mistake);
+            if let Some(same) = same {
+                same.resources.push(arn);
+            } else {
+                found.push(StrayTag {
+                    key: key.clone(),
+                    resources: vec![arn],
+                    mistake,
+                });
+            }
         }
     }
     Ok(found)
+}
+
+/// Returns why a tag of ours does nothing on a resource.
+fn find_mistake(key: &str, works_on: &'static str, arn: &Arn) -> Option<Mistake> {
+    let without_backup = WITHOUT_BACKUP.iter().find(|(service, of_type, ..)| {
+        arn.service() == *service && arn.resource().starts_with(of_type)
+    });
+    if let Some((_, _, kind, instead)) = without_backup.filter(|_| key == BACKUP) {
+        return Some(Mistake::NoBackup { kind, instead });
+    }
+    is_misplaced(key, works_on, arn).then_some(Mistake::Kind { works_on })
 }
 
 /// Reports whether a tag does nothing on a resource. Only kinds that people tag by mistake count: many others inherit
@@ -109,6 +186,12 @@ impl StrayTag {
                 format!("tag {key} has no effect here - only on: {works_on}"),
                 format!("{names}."),
                 "Move the tag to the resource that it is for, or remove it.",
+            ),
+            Mistake::NoBackup { kind, instead } => build_finding(
+                format!("stray-tag:{key}:{kind}"),
+                format!("no backups of {kind}s - Lamplighter backs up databases and caches"),
+                format!("{names}, and nothing is backed up there because of it."),
+                format!("Use {instead}. Then remove the tag."),
             ),
         }
     }

@@ -383,8 +383,7 @@ fn every_finding_as_people_read_it() {
     let ringing = &mut alarms.observed.alarms[1].existing;
     (ringing.state, ringing.state_since) =
         (AlarmState::Alarm, Some(NOW - SignedDuration::from_hours(2)));
-    let addresses = ["a@example.com", "b@example.com"].map(str::to_owned);
-    let [unconfirmed, unsubscribed] = addresses;
+    let [unconfirmed, unsubscribed] = ["a@example.com", "b@example.com"].map(str::to_owned);
     let unreached = vec![
         InactiveSubscription::Unconfirmed(unconfirmed),
         InactiveSubscription::Unsubscribed(unsubscribed),
@@ -398,6 +397,7 @@ fn every_finding_as_people_read_it() {
     );
     let database = given(worst.arn.clone(), Subject::Database(worst.into()))
         .tag("managed", "true")
+        .tag("backup", "every=1h rpo=1h")
         .tag("runbook", "see the wiki");
     let book = |given: &Given| {
         let found = given.decided().findings.unwrap().into_iter();
@@ -566,6 +566,16 @@ fn stray_tags() -> Vec<StrayTag> {
                 .to_vec(),
             mistake: Mistake::Kind {
                 works_on: "database, cache",
+            },
+        },
+        StrayTag {
+            key: "lamplighter:backup".to_owned(),
+            resources: vec![Arn::new(
+                "arn:aws:elasticfilesystem:eu-west-1:123456789012:file-system/fs-0a1b",
+            )],
+            mistake: Mistake::NoBackup {
+                kind: "EFS file system",
+                instead: "AWS Backup, or the replication of EFS",
             },
         },
     ]

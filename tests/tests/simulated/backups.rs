@@ -140,7 +140,7 @@ fn when_backups_stop_nothing_is_deleted_and_one_critical_message_says_so() {
     let orders = world.database("orders", "at=03:00 keep=7d");
     days(&world, 9, 1);
     assert_eq!(count(&world, &orders), 7);
-    world.state_mut().databases.get_mut(&orders).unwrap().status = "stopped".into();
+    world.state_mut().databases.get_mut(&orders).unwrap().status = "modifying".into();
     days(&world, 10, 1);
     assert_eq!(count(&world, &orders), 7);
     let critical = |world: &World| {
@@ -165,6 +165,74 @@ fn when_backups_stop_nothing_is_deleted_and_one_critical_message_says_so() {
         "recovery point 60 min old again, within the RPO"
     );
     assert_eq!(count(&world, &orders), 7);
+}
+
+/// Days on which the database runs from 8 to 20 o'clock.
+fn office_hours(world: &World, database: &Arn, days: i64) {
+    for _ in 0..days * 24 * 4 {
+        world.advance(HOUR / 4);
+        let hour: i8 = world
+            .state()
+            .now
+            .strftime("%H")
+            .to_string()
+            .parse()
+            .unwrap();
+        let status = match hour {
+            8 if world.state().now.as_second() % 3_600 == 0 => "starting",
+            8..20 => "available",
+            _ => "stopped",
+        };
+        world
+            .state_mut()
+            .databases
+            .get_mut(database)
+            .unwrap()
+            .status = status.into();
+        sweep(world);
+    }
+}
+
+/// A database that is stopped at night has a backup of each day, and nobody hears of it.
+#[rstest]
+#[case::at_night("at=03:00 keep=7d", 7)]
+#[case::every_six_hours("every=6h keep=24h", 20)]
+#[case::with_an_objective("at=03:00 keep=7d rpo=25h", 7)]
+fn a_database_that_is_stopped_at_night_is_quiet(#[case] policy: &str, #[case] least: usize) {
+    let world = World::new();
+    world.advance(HOUR * 8);
+    let orders = world.database("orders", policy);
+    office_hours(&world, &orders, 1);
+    let told = world.titles().len();
+    office_hours(&world, &orders, 14);
+    assert_eq!(world.titles().len(), told, "{:?}", world.titles());
+    assert!(
+        count(&world, &orders) >= least,
+        "{}",
+        count(&world, &orders)
+    );
+    // For weeks.
+    world.state_mut().databases.get_mut(&orders).unwrap().status = "stopped".into();
+    days(&world, 20, 1);
+    assert_eq!(world.titles().len(), told, "{:?}", world.titles());
+}
+
+/// That it is stopped at night hides no backups that fail by day.
+#[test]
+fn backups_that_fail_by_day_are_told_though_the_database_is_stopped_at_night() {
+    let world = World::new();
+    world.advance(HOUR * 8);
+    let orders = world.database("orders", "at=03:00 keep=7d");
+    office_hours(&world, &orders, 3);
+    world.state_mut().snapshots_allowed = 1;
+    office_hours(&world, &orders, 5);
+    let titles = world.titles();
+    assert!(
+        titles
+            .iter()
+            .any(|title| title.starts_with("recovery point ")),
+        "{titles:?}"
+    );
 }
 
 #[rstest]

@@ -93,7 +93,11 @@ pub trait Operation {
     }
 
     /// Returns metrics of a target, as name and value in seconds.
-    fn list_gauges(_observed: &Self::Observed, _now: Timestamp) -> Vec<(&'static str, f64)> {
+    fn list_gauges(
+        _observed: &Self::Observed,
+        _state: &TargetState,
+        _now: Timestamp,
+    ) -> Vec<(&'static str, f64)> {
         Vec::new()
     }
 

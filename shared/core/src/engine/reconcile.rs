@@ -159,7 +159,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
 
     /// Writes the metrics of the target.
     fn record_gauges(&self, observed: &Op::Observed) {
-        for (name, seconds) in Op::list_gauges(observed, self.now) {
+        for (name, seconds) in Op::list_gauges(observed, &self.lease.state, self.now) {
             let record = telemetry::build_gauge_record(
                 &self.engine.defaults.stack,
                 self.target.arn.resource(),

@@ -10,7 +10,7 @@ use super::clock::{parse_time_of_day, parse_time_zone};
 use super::grammar::{TagError, TagPairs, parse_seconds};
 use super::reference::BACKUP_TAG;
 use super::{BACKUP, StackDefaults};
-use crate::model::CopyDestination;
+use crate::model::{CopyDestination, Database};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackupPolicy {
@@ -43,6 +43,8 @@ pub enum Slots {
 }
 
 const SECONDS_PER_DAY: i64 = 86_400;
+/// The time that a snapshot may take from its slot on: until a sweep requests it, and until it is complete.
+const SNAPSHOT_TIME: SignedDuration = SignedDuration::from_mins(30);
 
 /// Retention per tier. `24h+7d+4w+12m` keeps hourly snapshots for 24 hours, and so on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -207,6 +209,25 @@ impl BackupPolicy {
             || self.slot_interval() * 5 / 4,
             |seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)),
         )
+    }
+
+    /// Returns `rpo=` if snapshots alone can't keep it and the database has no point-in-time recovery.
+    #[must_use]
+    pub fn find_unkept_rpo(&self, database: &Database) -> Option<SignedDuration> {
+        let rpo = self.rpo.map(|_| self.max_recovery_point_age())?;
+        let has_recovery = database.backup_retention_days > 0 && !database.arn.is_cache();
+        (!has_recovery && rpo < self.slot_interval() + SNAPSHOT_TIME).then_some(rpo)
+    }
+
+    /// Returns the age of the recovery point from which people are told. An `rpo=` that can't be kept would tell them of each
+    /// slot; a finding says so once.
+    #[must_use]
+    pub fn allowed_age(&self, database: &Database) -> SignedDuration {
+        if self.find_unkept_rpo(database).is_some() {
+            self.slot_interval() * 5 / 4
+        } else {
+            self.max_recovery_point_age()
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Arn, CopyDestination};
 use crate::plan::DrillResult;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The state of backups and drills.
@@ -21,12 +21,24 @@ pub struct BackupState {
     /// The places that `copy=` names or named until a day ago.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub places: BTreeMap<CopyDestination, CopyPlace>,
+    /// For how long the database has been stopped since its recovery point.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle: Option<IdleTime>,
     /// The time of the last attempt to take a snapshot that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot_failed_at: Option<Timestamp>,
     /// The time of the last attempt to restore a snapshot for a drill that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restore_failed_at: Option<Timestamp>,
+}
+
+/// For how long a database has been stopped since its recovery point.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdleTime {
+    pub recovery_point: Option<Timestamp>,
+    pub seconds: i64,
+    /// When it was last seen stopped; `None` if it has been started since.
+    pub seen_at: Option<Timestamp>,
 }
 
 /// A place to which backups are copied.
@@ -40,6 +52,13 @@ pub struct CopyPlace {
 }
 
 impl BackupState {
+    /// Returns for how long the database has been stopped since its recovery point.
+    #[must_use]
+    pub fn idle_time(&self) -> SignedDuration {
+        let seconds = self.idle.as_ref().map_or(0, |idle| idle.seconds);
+        SignedDuration::from_secs(seconds)
+    }
+
     /// Iterates over the places that `copy=` no longer names, for as long as they are remembered.
     pub fn list_dropped_places(&self) -> impl Iterator<Item = &CopyDestination> {
         let dropped = self

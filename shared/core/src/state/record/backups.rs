@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::CopyDestination;
 use crate::plan::{Action, BackupAction, DrillAction};
-use crate::state::backups::{BackupState, CopyPlace, PolicyUse};
+use crate::state::backups::{BackupState, CopyPlace, IdleTime, PolicyUse};
 use crate::state::target::TargetState;
 
 /// Time for which a policy is remembered after another one replaced it.
@@ -15,6 +15,27 @@ const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(48);
 const PLACE_REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 impl BackupState {
+    /// Records whether the database is stopped. What counts is the time between two sightings since the recovery point.
+    pub fn record_idle_time(
+        &mut self,
+        is_stopped: bool,
+        recovery_point: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let known = self.idle.take();
+        let known = known.filter(|idle| idle.recovery_point == recovery_point);
+        let mut idle = known.unwrap_or_else(|| IdleTime {
+            recovery_point,
+            ..IdleTime::default()
+        });
+        if is_stopped {
+            let since = idle.seen_at.unwrap_or(now);
+            idle.seconds += now.duration_since(since).as_secs().max(0);
+        }
+        idle.seen_at = is_stopped.then_some(now);
+        self.idle = Some(idle).filter(|idle| is_stopped || idle.seconds > 0);
+    }
+
     /// Records the places to which backups are copied, and those that were dropped.
     pub fn record_places(&mut self, places: &BTreeSet<CopyDestination>, now: Timestamp) {
         self.places.retain(|place, known| {
