@@ -450,26 +450,7 @@ fn tags_without_effect_are_reported_once() {
         "lamplighter:backup",
         "keep=7d",
     );
-    let defaults = || lamplighter::policy::StackDefaults {
-        topic: "arn:aws:sns:eu-west-1:123456789012:lamplighter".to_owned(),
-        ..lamplighter::policy::StackDefaults::default()
-    };
-    for _ in 0..3 {
-        world.advance(jiff::SignedDuration::from_hours(1));
-        let sweep = e2e::testkit::world::sweep();
-        world
-            .invoke_with(&Enroll, sweep, defaults())
-            .unwrap()
-            .unwrap();
-    }
-    let state = world.state();
-    let reports: Vec<_> = state
-        .notices
-        .iter()
-        .filter(|notice| notice.message.title.contains("no effect"))
-        .collect();
-    assert_eq!(reports.len(), 1, "{:?}", world.titles());
-    let why = &reports[0].message.why;
+    let why = report_stray_tags(&world);
     for part in [
         "tag Lamplighter:scale has no effect - lamplighter:scale was meant",
         "tag lamplighter:backup has no effect here - only on: database, cache",
@@ -479,6 +460,68 @@ fn tags_without_effect_are_reported_once() {
         assert!(why.contains(part), "{part}: {why}");
     }
     assert!(!why.contains("task/") && !why.contains("snapshot"), "{why}");
+}
+
+/// Sweeps for three hours, and returns the only report.
+fn report_stray_tags(world: &World) -> String {
+    let defaults = || lamplighter::policy::StackDefaults {
+        topic: "arn:aws:sns:eu-west-1:123456789012:lamplighter".to_owned(),
+        ..lamplighter::policy::StackDefaults::default()
+    };
+    for _ in 0..3 {
+        world.advance(jiff::SignedDuration::from_hours(1));
+        let sweep = e2e::testkit::world::sweep();
+        let answer = world.invoke_with(&Enroll, sweep, defaults());
+        answer.unwrap().unwrap();
+    }
+    let state = world.state();
+    let reports = state.notices.iter().filter(|notice| {
+        let title = &notice.message.title;
+        title.contains("no effect") || title.contains("no backups of")
+    });
+    let reports: Vec<_> = reports.collect();
+    assert_eq!(reports.len(), 1, "{:?}", world.titles());
+    format!("{} {}", reports[0].message.title, reports[0].message.why)
+}
+
+/// What nobody backs up says so once, with what to use instead.
+#[rstest]
+#[case(
+    "s3:::shop-uploads",
+    "no backups of S3 buckets",
+    "It is on shop-uploads"
+)]
+#[case(
+    "elasticfilesystem:eu-west-1:123456789012:file-system/fs-0a",
+    "no backups of EFS file systems",
+    "file-system/fs-0a"
+)]
+#[case(
+    "ec2:eu-west-1:123456789012:volume/vol-0a",
+    "no backups of EBS volumes",
+    "volume/vol-0a"
+)]
+#[case(
+    "dynamodb:eu-west-1:123456789012:table/orders",
+    "no backups of DynamoDB tables",
+    "table/orders"
+)]
+#[case(
+    "docdb-elastic:eu-west-1:123456789012:cluster/0a1b",
+    "no backups of DocumentDB elastic clusters",
+    "cluster/0a1b"
+)]
+fn a_backup_tag_where_nothing_is_backed_up_is_reported(
+    #[case] resource: &str,
+    #[case] title: &str,
+    #[case] name: &str,
+) {
+    let world = World::new();
+    let tags = [("lamplighter:backup".to_owned(), "keep=7d".to_owned())];
+    let arn = Arn::new(format!("arn:aws:{resource}"));
+    world.state_mut().tags.insert(arn, tags.into());
+    let report = report_stray_tags(&world);
+    assert!(report.contains(title) && report.contains(name), "{report}");
 }
 
 /// An event that finds the dashboard locked leaves it to the follow-up that the holder asks for.
