@@ -3,13 +3,16 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use lamplighter::Plan;
 use lamplighter::model::{CopyDestination, Snapshot};
 use lamplighter::notify::Message;
 use lamplighter::plan::{Action, BackupAction, CopySnapshot, Step};
 
 use crate::decision::Decision;
-use crate::due_copies::{has_newest, next_attempt, snapshots_to_copy};
+use crate::due_copies::{
+    find_failing_since, first_backup, has_failed, must_wait, next_attempt, snapshots_to_copy,
+};
 use crate::messages;
 use crate::observed::Copies;
 use crate::rotate::{MAX_DELETIONS_PER_RUN, RotationDecision, rotate_snapshots};
@@ -38,6 +41,9 @@ impl Decision<'_> {
         for (place, error) in &self.observed.unreadable {
             plan.messages.push(messages::unreadable_place(place, error));
         }
+        for (place, error) in &self.observed.unknown_sharing {
+            plan.messages.push(messages::unknown_sharing(place, error));
+        }
         for (place, copies) in &self.observed.copies {
             let steps = self.plan_place(place, copies);
             for step in &steps {
@@ -64,15 +70,8 @@ impl Decision<'_> {
             .take(copies.may_begin)
             .map(|snapshot| self.build_copy_step(snapshot, place))
             .collect();
-        let is_settled = due.is_empty() && self.has_newest(copies);
-        steps.extend(self.delete_expired_copies(place, copies, is_settled));
+        steps.extend(self.delete_expired_copies(place, copies));
         steps
-    }
-
-    fn has_newest(&self, copies: &Copies) -> bool {
-        let in_use = BTreeSet::new();
-        let rules = self.rotation_rules(&in_use);
-        has_newest(&self.observed.snapshots, &copies.snapshots, rules)
     }
 
     fn build_copy_step(&self, snapshot: &Snapshot, place: &CopyDestination) -> Step {
@@ -99,21 +98,17 @@ impl Decision<'_> {
         }
     }
 
-    /// Builds the steps that delete copies the policy doesn't keep. Before the place has settled,
-    /// deletes only unusable copies.
-    fn delete_expired_copies(
-        &self,
-        place: &CopyDestination,
-        copies: &Copies,
-        is_settled: bool,
-    ) -> Vec<Step> {
+    /// Builds the steps that delete copies the policy doesn't keep. Before the newest good snapshot has its copy, deletes
+    /// only unusable copies.
+    fn delete_expired_copies(&self, place: &CopyDestination, copies: &Copies) -> Vec<Step> {
+        let failing_since = self.find_failing_since(place, copies);
         // Nothing copies from a copy, so only sharing keeps one.
         let rules = self.rotation_rules(&self.observed.shared);
         let decisions = rotate_snapshots(&copies.snapshots, rules, self.now);
         decisions
             .iter()
-            .filter(|(copy, _)| is_settled || !copy.is_restorable())
-            .filter(|(copy, _)| copy.status != "failed" || self.may_retry(copy))
+            .filter(|(copy, _)| copies.has_newest || !copy.is_restorable())
+            .filter(|(copy, _)| !must_wait(copy, failing_since, self.now))
             .filter_map(|(copy, decision)| self.build_copy_deletion(place, copy, decision))
             .take(MAX_DELETIONS_PER_RUN)
             .collect()
@@ -131,22 +126,20 @@ impl Decision<'_> {
         Some(step)
     }
 
-    fn may_retry(&self, failed: &Snapshot) -> bool {
-        next_attempt(failed).is_none_or(|at| self.now >= at)
+    fn find_failing_since(&self, place: &CopyDestination, copies: &Copies) -> Option<Timestamp> {
+        let known = self.context.state.backups.places.get(place);
+        find_failing_since(&copies.snapshots, known)
     }
 
-    /// Warns of the newest copy that failed, and says when copies succeed again.
+    /// Warns while copies fail, and says when all are good again.
     fn check_failed_copies(&self, place: &CopyDestination, copies: &Copies) -> Option<Message> {
-        let failed = copies
-            .snapshots
-            .iter()
-            .filter(|copy| copy.status == "failed");
-        match failed.max_by_key(|copy| copy.taken_at) {
-            Some(copy) => Some(messages::copy_failed(place, copy, next_attempt(copy))),
-            None => self
-                .has_newest(copies)
-                .then(|| messages::copies_succeed(place)),
-        }
+        let Some(since) = self.find_failing_since(place, copies) else {
+            return copies.is_complete.then(|| messages::copies_succeed(place));
+        };
+        let failed = copies.snapshots.iter().filter(|copy| has_failed(copy));
+        let newest = failed.max_by_key(|copy| copy.taken_at);
+        let again = newest.map(|copy| (copy, next_attempt(copy, since)));
+        Some(messages::copy_failed(place, again))
     }
 
     /// Warns if the newest good copy is older than two slots: then one slot lacks its copy.
@@ -157,15 +150,14 @@ impl Decision<'_> {
             .filter(|copy| copy.is_restorable())
             .filter_map(|copy| copy.taken_at)
             .max();
-        let asked_for = self.context.state.backups.places.get(place);
-        let since = newest_copy.or_else(|| asked_for.map(|place| place.since))?;
+        let in_use = BTreeSet::new();
+        let first = first_backup(&self.observed.snapshots, self.rotation_rules(&in_use))?;
+        let known = self.context.state.backups.places.get(place);
+        let since = newest_copy.or_else(|| Some(known?.since.max(first)))?;
         let age = self.now.duration_since(since);
-        let is_late = age > self.policy.slot_interval() * 2 && !self.has_newest(copies);
+        let is_late = age > self.policy.slot_interval() * 2 && !copies.has_newest;
         // The notification about the failed copy already says why.
-        let is_told = self
-            .context
-            .state
-            .was_notified(&messages::copy_failed_key(place));
+        let is_told = self.find_failing_since(place, copies).is_some();
         (is_late && !is_told).then(|| messages::copy_too_old(place, age))
     }
 }

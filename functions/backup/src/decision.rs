@@ -77,7 +77,7 @@ impl<'a> Decision<'a> {
 
     /// Reports whether the backup is overdue by at least half of the allowed slack.
     pub fn is_overdue(&self) -> bool {
-        let allowed = self.policy.allowed_age(self.database);
+        let allowed = self.policy.max_age(self.database);
         let slack = allowed - self.policy.slot_interval();
         let limit = if slack.is_positive() { slack } else { allowed };
         self.now.duration_since(self.slot) - self.idle_time() >= limit / 2

@@ -13,6 +13,7 @@ mod decision;
 mod deletions;
 mod discovery;
 mod due_copies;
+mod listing;
 mod messages;
 #[cfg(test)]
 mod messages_tests;
@@ -39,9 +40,10 @@ use lamplighter::plan::{Action, BackupAction};
 use lamplighter::policy::{StackDefaults, TagError};
 use lamplighter::ports::capability::BackupActions;
 use lamplighter::ports::ledger::Ledger;
-use lamplighter::state::TargetState;
+use lamplighter::state::{CopySight, TargetState};
 use lamplighter::{AwsError, Operation, Plan};
 
+use crate::due_copies::has_failed;
 use crate::reads::Reads;
 
 pub use decide::decide;
@@ -111,8 +113,15 @@ impl Operation for Backup {
     fn prune_state(state: &mut TargetState, observed: &Observed, now: Timestamp) {
         if observed.database.is_some() {
             state.record_policy(&observed.keep, observed.taken_under.clone(), now);
-            let places = observed.copies.keys().chain(observed.unreadable.keys());
-            state.backups.record_places(&places.cloned().collect(), now);
+            state.backups.record_places(&observed.places, now);
+            for (place, copies) in &observed.copies {
+                let sight = CopySight {
+                    has_copies: !copies.snapshots.is_empty(),
+                    has_failed: copies.snapshots.iter().any(has_failed),
+                    is_complete: copies.is_complete,
+                };
+                state.backups.record_copies(place, sight, now);
+            }
             let recovery_point = observed.recovery_point();
             state
                 .backups

@@ -192,21 +192,29 @@ pub fn recovery_point_ok(age: SignedDuration) -> Message {
 }
 
 /// Tells the first copy of a place that failed after AWS had begun it.
-pub fn copy_failed(place: &CopyDestination, copy: &Snapshot, next: Option<Timestamp>) -> Message {
-    let again = next.map_or_else(
-        || "at the next sweep".to_owned(),
-        |at| format!("at {}", at.strftime("%F %H:%M UTC")),
-    );
+pub fn copy_failed(
+    place: &CopyDestination,
+    failed: Option<(&Snapshot, Option<Timestamp>)>,
+) -> Message {
+    let action = match failed {
+        Some((copy, Some(at))) => format!(
+            "Lamplighter deletes the failed copy {} and makes it again at {}.",
+            copy.identifier,
+            at.strftime("%F %H:%M UTC")
+        ),
+        Some((copy, None)) => format!(
+            "Lamplighter deletes the failed copy {} and makes it again.",
+            copy.identifier
+        ),
+        None => "Lamplighter makes the copy again.".to_owned(),
+    };
     let keys = if place.is_vault() {
         "the database's KMS key (its policy must allow the vault's account) and the vault's key"
     } else {
         "the KMS key of copy-key= (enabled, and usable by RDS in that region)"
     };
     Message::warning(format!("backup copy in {place} failed"))
-        .action(format!(
-            "Lamplighter deletes the failed copy {} and makes it again {again}.",
-            copy.identifier
-        ))
+        .action(action)
         .why("AWS began the copy and then gave it up. The backups here are not affected.")
         .next(format!("Check {keys}. The events of the snapshot in the RDS console of {place} may name the cause."))
         .fires_until_resolved(copy_failed_key(place))
@@ -219,8 +227,7 @@ pub fn copies_succeed(place: &CopyDestination) -> Message {
         .resolves(copy_failed_key(place))
 }
 
-/// The key of the warning about failed copies at a place.
-pub fn copy_failed_key(place: &CopyDestination) -> String {
+fn copy_failed_key(place: &CopyDestination) -> String {
     format!("copy-failed:{place}")
 }
 
@@ -277,6 +284,20 @@ pub fn unreadable_place(place: &CopyDestination, error: &str) -> Message {
     .why(error.to_owned())
     .next(next)
     .deduplicated_by(format!("unreadable-place:{place}"))
+}
+
+/// Says that copies are deleted no longer, because others may use them.
+pub fn unknown_sharing(place: &CopyDestination, error: &str) -> Message {
+    let next = if place.is_vault() {
+        "Deploy infra/vault.yaml there again: its role may then read the attributes of snapshots."
+    } else {
+        "Check that no policy denies rds:DescribeDBSnapshotAttributes or rds:DescribeDBClusterSnapshotAttributes there."
+    };
+    Message::warning(format!("no copies deleted in {place} - sharing can't be read"))
+        .action("Lamplighter goes on making copies there. It deletes none of which it doesn't know whether another account uses it.")
+        .why(error.to_owned())
+        .next(next)
+        .deduplicated_by(format!("unknown-sharing:{place}"))
 }
 
 pub fn job_failed(job: &BackupJob) -> Message {

@@ -74,8 +74,10 @@ fn every_message_about_copies() {
     };
     let denied = "DescribeDBSnapshots: AccessDenied: not authorized";
     let messages = [
-        messages::copy_failed(&elsewhere, &copy, Some(retry)),
-        messages::copy_failed(&vault, &copy, None),
+        messages::copy_failed(&elsewhere, Some((&copy, Some(retry)))),
+        messages::copy_failed(&vault, None),
+        messages::unknown_sharing(&elsewhere, denied),
+        messages::unknown_sharing(&vault, denied),
         messages::copies_succeed(&elsewhere),
         messages::copies_left(&elsewhere),
         messages::copy_too_old(&elsewhere, SignedDuration::from_hours(50)),

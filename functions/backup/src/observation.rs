@@ -8,11 +8,14 @@ use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, CopyDestination, Database, DatabaseKind, Quota, Quotas, Snapshot};
-use lamplighter::policy::{BackupPolicy, StackDefaults, TIER};
+use lamplighter::policy::{StackDefaults, TIER};
 use lamplighter::ports::SnapshotFilter;
 use lamplighter::state::PolicyUse;
 
-use crate::due_copies::{has_newest, snapshots_to_copy};
+use crate::due_copies::{
+    find_failing_since, has_newest, limit_of_failing_place, must_wait, snapshots_to_copy,
+};
+use crate::listing::{list_by_database, list_copies};
 use crate::observed::{Copies, Observed};
 use crate::policy::Policy;
 use crate::reads::Reads;
@@ -109,6 +112,7 @@ impl Prefetched {
             database,
             quota,
             reports_quota: self.reports_quota(context),
+            places: context.policy.backup.copy.iter().cloned().collect(),
             ..Observed::default()
         };
         self.add_copies(context, &snapshots, &mut observed);
@@ -129,22 +133,30 @@ impl Prefetched {
             return Ok(());
         };
         let slot = context.policy.backup.due_slot(self.at);
+        let in_use = BTreeSet::new();
         let check = SharingCheck {
             context,
             snapshots: &observed.snapshots,
             database,
+            in_use: &in_use,
             may_delete: MayDelete::here(&observed.snapshots, observed.quota, slot),
             now: self.at,
         };
         let mut sharing = check_sharing(check, cloud).await?;
+        let mut unknown = BTreeMap::new();
         for (place, copies) in &observed.copies {
-            let in_use = BTreeSet::new();
-            let policies = &context.state.backups.policies;
-            let rules = context.policy.rotation_rules(database, policies, &in_use);
-            let is_settled = has_newest(&observed.snapshots, &copies.snapshots, rules);
+            let known = context.state.backups.places.get(place);
+            let failing_since = find_failing_since(&copies.snapshots, known);
+            let waiting = copies
+                .snapshots
+                .iter()
+                .filter(|copy| must_wait(copy, failing_since, self.at))
+                .map(|copy| copy.arn.clone())
+                .collect();
             let check = SharingCheck {
                 snapshots: &copies.snapshots,
-                may_delete: if is_settled {
+                in_use: &waiting,
+                may_delete: if copies.has_newest {
                     MayDelete::All
                 } else {
                     MayDelete::Unusable
@@ -157,10 +169,11 @@ impl Prefetched {
                     sharing.shared.extend(there.shared);
                 }
                 Err(error) => {
-                    observed.unreadable.insert(place.clone(), error.to_string());
+                    unknown.insert(place.clone(), error.to_string());
                 }
             }
         }
+        observed.unknown_sharing = unknown;
         observed.shared = sharing.shared;
         observed.sharing_checked = sharing.checked;
         Ok(())
@@ -224,6 +237,9 @@ impl Prefetched {
         let Some(database) = self.databases.get(&context.target.arn) else {
             return;
         };
+        if database.arn.is_cache() {
+            return;
+        }
         let in_use = BTreeSet::new();
         let policies = &context.state.backups.policies;
         let rules = context.policy.rotation_rules(database, policies, &in_use);
@@ -236,10 +252,20 @@ impl Prefetched {
                     let own = all.iter();
                     let own = own.filter(|copy| copy.is_taken_by(rules.stack, rules.database));
                     let copies: Vec<Snapshot> = own.cloned().collect();
+                    let known = context.state.backups.places.get(place);
+                    let limit = find_failing_since(&copies, known)
+                        .map(|since| limit_of_failing_place(&copies, since, self.at));
                     let due = snapshots_to_copy(snapshots, &copies, rules, self.at).len();
+                    let wanted = due.min(limit.unwrap_or(due));
+                    let was_refused = known.is_some_and(|known| known.was_refused(self.at));
+                    let has_newest = has_newest(snapshots, &copies, rules);
                     let copies = Copies {
+                        may_begin: self.allot_copies(place, all, wanted, was_refused),
+                        has_newest,
+                        is_complete: has_newest
+                            && due == 0
+                            && copies.iter().all(Snapshot::is_restorable),
                         snapshots: copies,
-                        may_begin: self.allot_copies(place, all, due),
                     };
                     observed.copies.insert(place.clone(), copies);
                 }
@@ -251,8 +277,14 @@ impl Prefetched {
     }
 
     /// Allots copies that may start at a place, after those that run there and those already
-    /// allotted in this run.
-    fn allot_copies(&self, place: &CopyDestination, all: &[Snapshot], due: usize) -> usize {
+    /// allotted in this run. Copies that AWS refused lately don't count: they will hardly run.
+    fn allot_copies(
+        &self,
+        place: &CopyDestination,
+        all: &[Snapshot],
+        due: usize,
+        was_refused: bool,
+    ) -> usize {
         let running = all
             .iter()
             .filter(|copy| !copy.is_restorable() && copy.status != "failed")
@@ -262,67 +294,11 @@ impl Prefetched {
         let free = MAX_CONCURRENT_COPIES
             .saturating_sub(running + *allotted)
             .min(due);
-        *allotted += free;
+        if !was_refused {
+            *allotted += free;
+        }
         free
     }
-}
-
-/// Lists the snapshots of one database, and those that have its name. Snapshots keep the name that the database had.
-async fn list_by_database<C: Reads>(
-    arn: &Arn,
-    database: Option<&Database>,
-    cloud: &C,
-) -> Result<Vec<Snapshot>, AwsError> {
-    let filter = SnapshotFilter::OfSource(arn);
-    if arn.is_cache() {
-        return cloud.list_cache_snapshots(filter).await;
-    }
-    let mut snapshots = cloud.list_snapshots(None, filter).await?;
-    let id = database.map_or("", |database| &database.resource_id);
-    let kind = arn.database_kind().filter(|_| !id.is_empty());
-    if let Some(kind) = kind {
-        let own = SnapshotFilter::OfResource(kind, id);
-        let mut own = cloud.list_snapshots(None, own).await?;
-        own.retain(|snapshot| !snapshot.has_name_of(arn));
-        snapshots.extend(own);
-    }
-    Ok(snapshots)
-}
-
-/// Lists the snapshots at all copy places of the databases. An unreadable place must not stop
-/// backups here, so its error is kept beside the others' snapshots.
-async fn list_copies<C: Reads>(
-    databases: &[Database],
-    defaults: &StackDefaults,
-    cloud: &C,
-) -> BTreeMap<CopyDestination, Result<Vec<Snapshot>, AwsError>> {
-    let places: BTreeSet<CopyDestination> = databases
-        .iter()
-        .flat_map(|database| copy_places(database, defaults))
-        .collect();
-    let mut copies = BTreeMap::new();
-    for place in places {
-        let listed = cloud
-            .list_snapshots(Some(&place), SnapshotFilter::All)
-            .await;
-        copies.insert(place, listed);
-    }
-    copies
-}
-
-/// Returns the places to copy backups to. Empty for a cache or an invalid tag.
-fn copy_places(database: &Database, defaults: &StackDefaults) -> Vec<CopyDestination> {
-    if database.arn.is_cache() {
-        return Vec::new();
-    }
-    let policy = BackupPolicy::from_tags(&database.tags, defaults)
-        .ok()
-        .flatten();
-    let mut places = policy.map(|policy| policy.copy).unwrap_or_default();
-    places.retain(|place| !(place.is_vault() && defaults.vault_role.is_empty()));
-    // A copy beside its original would be rotated like one: it would be deleted with it.
-    places.retain(|place| place.region() != Some(database.arn.region()));
-    places
 }
 
 /// Returns the policy under which the newest backup of a database was taken.

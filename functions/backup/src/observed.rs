@@ -30,6 +30,10 @@ pub struct Observed {
     pub sharing_checked: BTreeSet<Arn>,
     /// Whether this database reports the quota for all databases of its kind in the run.
     pub reports_quota: bool,
+    /// Places that `copy=` names.
+    pub places: BTreeSet<CopyDestination>,
+    /// Copy places at which the sharing of copies can't be read, with the error.
+    pub unknown_sharing: BTreeMap<CopyDestination, String>,
     /// Copy places that can't be read, with the error.
     pub unreadable: BTreeMap<CopyDestination, String>,
     /// Copies by place.
@@ -42,6 +46,10 @@ pub struct Copies {
     pub snapshots: Vec<Snapshot>,
     /// Number of copies of this database that may start there now.
     pub may_begin: usize,
+    /// The newest good snapshot has a good copy.
+    pub has_newest: bool,
+    /// Every copy is good, and none is due.
+    pub is_complete: bool,
 }
 
 impl Observed {

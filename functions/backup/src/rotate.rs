@@ -211,10 +211,7 @@ fn decide_unusable(
     if !snapshot.is_taken_by(rules.stack, rules.database) {
         return RotationDecision::keep("not taken by this stack of this database");
     }
-    if snapshot.is_held() {
-        return RotationDecision::keep(HELD);
-    }
-    let age = snapshot.requested_at().map(|at| now.duration_since(at));
+    let age = snapshot.request_time().map(|at| now.duration_since(at));
     match snapshot.status.as_str() {
         "failed" => RotationDecision::Delete("failed".to_owned()),
         status @ ("creating" | "copying") => match age.filter(|age| *age >= STUCK_AFTER) {
@@ -223,6 +220,7 @@ fn decide_unusable(
             }
             None => RotationDecision::keep("being created"),
         },
+        _ if snapshot.is_held() => RotationDecision::keep(HELD),
         status => RotationDecision::keep(status),
     }
 }

@@ -14,6 +14,9 @@ use crate::rotate::{MAX_DELETIONS_PER_RUN, rotate_snapshots};
 /// Maximum difference between the clocks of AWS and Lamplighter.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
+/// Maximum number of snapshots of one place that are checked in one run: shared ones stay, and others come after them.
+const MAX_CHECKS: usize = 50;
+
 /// What the check needs to know about one database.
 #[derive(Clone, Copy)]
 pub struct SharingCheck<'a> {
@@ -22,7 +25,9 @@ pub struct SharingCheck<'a> {
     pub snapshots: &'a [Snapshot],
     /// The current database.
     pub database: &'a Database,
-    /// Reports which of the snapshots may be deleted now, apart from the policy.
+    /// Snapshots that must stay for now.
+    pub in_use: &'a BTreeSet<Arn>,
+    /// Which of the others may be deleted now, apart from the policy.
     pub may_delete: MayDelete,
     pub now: Timestamp,
 }
@@ -43,8 +48,8 @@ pub struct Sharing {
     pub shared: BTreeSet<Arn>,
 }
 
-/// Checks the snapshots that are next to be deleted. Each check is a call, so only as many are
-/// checked as one run may delete, and none while nothing may be deleted.
+/// Checks the snapshots that are next to be deleted. Each check is a call, so it ends when as many can be deleted as one
+/// run may delete, and checks none while nothing may be deleted.
 ///
 /// # Errors
 /// [`AwsError`] if a call fails.
@@ -54,7 +59,10 @@ pub async fn check_sharing<C: Reads>(
 ) -> Result<Sharing, AwsError> {
     let mut sharing = Sharing::default();
     let is_cache = check.context.target.arn.is_cache();
-    for snapshot in check.next_deletions() {
+    for snapshot in check.next_deletions().into_iter().take(MAX_CHECKS) {
+        if sharing.checked.len() - sharing.shared.len() >= MAX_DELETIONS_PER_RUN {
+            break;
+        }
         // Cache snapshots can't be shared.
         if !is_cache && cloud.is_snapshot_shared(&snapshot.arn).await? {
             sharing.shared.insert(snapshot.arn.clone());
@@ -82,17 +90,16 @@ impl MayDelete {
 }
 
 impl<'a> SharingCheck<'a> {
-    /// Returns the snapshots that the policy doesn't keep, oldest first, as many as one run may
-    /// delete.
+    /// Returns the snapshots that the policy doesn't keep, oldest first.
     fn next_deletions(&self) -> Vec<&'a Snapshot> {
-        let in_use = BTreeSet::new();
         let policies = &self.context.state.backups.policies;
         let policy = self.context.policy;
-        let rules = policy.rotation_rules(self.database, policies, &in_use);
+        let rules = policy.rotation_rules(self.database, policies, self.in_use);
         let mut expired: Vec<&Snapshot> = rotate_snapshots(self.snapshots, rules, self.now)
             .into_iter()
             .filter(|(_, decision)| decision.delete_reason().is_some())
             .map(|(snapshot, _)| snapshot)
+            .filter(|snapshot| !self.in_use.contains(&snapshot.arn))
             .filter(|snapshot| match self.may_delete {
                 MayDelete::All => true,
                 MayDelete::Unusable => !snapshot.holds_data(),
@@ -100,7 +107,6 @@ impl<'a> SharingCheck<'a> {
             })
             .collect();
         expired.sort_by_key(|snapshot| (snapshot.taken_at, snapshot.identifier.clone()));
-        expired.truncate(MAX_DELETIONS_PER_RUN);
         expired
     }
 }

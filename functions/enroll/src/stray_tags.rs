@@ -34,7 +34,7 @@ pub enum Mistake {
     },
 }
 
-/// What people tag for backups in vain: the service and type of its ARN, what it is, and what backs it up.
+/// Kinds of resources that people tag for backups in vain: the service and type of its ARN, what it is, and what backs it up.
 const WITHOUT_BACKUP: [(&str, &str, &str, &str); 8] = [
     (
         "elasticfilesystem",

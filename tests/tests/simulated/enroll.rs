@@ -484,7 +484,7 @@ fn report_stray_tags(world: &World) -> String {
     format!("{} {}", reports[0].message.title, reports[0].message.why)
 }
 
-/// What nobody backs up says so once, with what to use instead.
+/// A finding says once what to use instead.
 #[rstest]
 #[case(
     "s3:::shop-uploads",

@@ -265,7 +265,7 @@ fn a_copy_of_an_old_backup_has_its_time() {
 
 /// The first copy that fails is told; attempts become rarer; that it is over is told, and nothing is missing then.
 #[test]
-fn failing_copies_are_told_at_once_and_retried_ever_more_rarely() {
+fn copies_that_fail_are_told_at_once_and_retried_ever_more_rarely() {
     let (world, _) = start("at=03:00 keep=7d copy=eu-central-1");
     hours(&world, 24 * 3 + 2);
     let before = world.count("CopyDBSnapshot");
@@ -297,6 +297,115 @@ fn failing_copies_are_told_at_once_and_retried_ever_more_rarely() {
     );
 }
 
+/// Frequent backups whose copies all fail don't pile up failed copies or calls.
+#[test]
+fn frequent_copies_that_fail_are_few() {
+    let (world, _) = start("every=2h keep=12h copy=eu-central-1");
+    hours(&world, 30);
+    let before = world.count("CopyDBSnapshot");
+    let told = world.titles().len();
+    world.state_mut().failing_places.insert(THERE.to_owned());
+    let mut most = 0;
+    for _ in 0..24 * 3 {
+        hours(&world, 1);
+        let there = backups_of(&world, THERE, "db-ORDERS");
+        most = most.max(there.iter().filter(|copy| copy.status == "failed").count());
+    }
+    let attempts = world.count("CopyDBSnapshot") - before;
+    assert!(
+        attempts <= 15 && most <= 4,
+        "{attempts} attempts, {most} failed copies"
+    );
+    let titles = world.titles();
+    assert!(
+        titles[told..]
+            .iter()
+            .all(|title| title == "backup copy in eu-central-1 failed"),
+        "{titles:?}"
+    );
+    world.state_mut().failing_places.clear();
+    // The next attempt comes after a day at the latest, and then one copy at a time.
+    hours(&world, 24 * 3);
+    assert_eq!(backups_of(&world, THERE, "db-ORDERS").len(), 12);
+    let last = world.titles();
+    assert_eq!(
+        last.last().unwrap(),
+        "backup copies in eu-central-1 succeed again"
+    );
+}
+
+/// One old backup can never be copied: the later ones are, the others are rotated, and the warning stays.
+#[test]
+fn one_copy_that_always_fails_holds_up_no_others() {
+    let (world, _) = start("at=03:00 keep=5d copy=eu-central-1");
+    hours(&world, 24 * 2 + 2);
+    let slot = next_slot(&world);
+    let name = Snapshot {
+        identifier: slot_name(slot),
+        ..backups_of(&world, HERE, "db-ORDERS")[0].clone()
+    }
+    .copy_name();
+    world.state_mut().failing_places.insert(name);
+    for day in 0..9 {
+        hours(&world, 24);
+        let newest = newest_by_place(&world, "db-ORDERS");
+        let lag = newest[HERE].duration_since(newest[THERE]);
+        assert!(day == 0 || lag <= DAY, "day {day}: {lag}");
+    }
+    hours(&world, 30);
+    assert_eq!(count_everywhere(&world, "db-ORDERS"), [5, 5, 0]);
+    let ends = world.titles();
+    let ends = ends.iter().filter(|title| title.ends_with("succeed again"));
+    assert_eq!(ends.count(), 1, "{:?}", world.titles());
+}
+
+/// A copy that failed is made again, also of a backup that somebody holds.
+#[test]
+fn a_failed_copy_of_a_held_backup_is_made_again() {
+    let (world, _) = start("at=03:00 keep=3d copy=eu-central-1");
+    hours(&world, 24 * 2 + 2);
+    world.state_mut().failing_places.insert(THERE.to_owned());
+    hours(&world, 24);
+    let newest = backups_of(&world, HERE, "db-ORDERS").pop().unwrap().arn;
+    let mut state = world.state_mut();
+    state.failing_places.clear();
+    for snapshot in state.snapshots.values_mut() {
+        if snapshot.identifier.starts_with(&newest.display_name()) {
+            snapshot
+                .tags
+                .insert("lamplighter:hold".to_owned(), "true".to_owned());
+        }
+    }
+    drop(state);
+    hours(&world, 24);
+    let copies = backups_of(&world, THERE, "db-ORDERS");
+    assert!(copies.iter().all(Snapshot::is_restorable), "{copies:?}");
+    assert!(copies.iter().any(Snapshot::is_held));
+}
+
+/// Copies to the place of a database are none of a cache.
+#[test]
+fn a_cache_beside_a_database_is_not_copied() {
+    let (world, _) = start("at=03:00 keep=3d copy=eu-central-1");
+    let cache = Arn::new("arn:aws:elasticache:eu-west-1:123456789012:serverlesscache:carts");
+    world.keep_database(&cache, "at=03:00 keep=3d copy=eu-central-1", |database| {
+        lamplighter::model::Database {
+            resource_id: String::new(),
+            ..database
+        }
+    });
+    hours(&world, 24 * 4);
+    assert_eq!(world.taken(&cache).len(), 3);
+    assert_eq!(world.taken_in(THERE, &cache).len(), 0);
+    let titles = world.titles();
+    assert!(
+        titles
+            .iter()
+            .all(|title| title.contains("does not support copy=")),
+        "{titles:?}"
+    );
+}
+
 #[test]
 fn a_place_that_copy_no_longer_names_is_told_once() {
     let (world, orders) = start(POLICY);
@@ -312,14 +421,19 @@ fn a_place_that_copy_no_longer_names_is_told_once() {
 
 /// Somebody lets another account restore from a copy.
 #[test]
-fn a_shared_copy_stays() {
-    let (world, _) = start("at=03:00 keep=3d copy=eu-central-1");
-    hours(&world, 24 * 2);
-    let shared = backups_of(&world, THERE, "db-ORDERS")[0].arn.clone();
-    world.state_mut().shared.insert(shared.clone());
+fn copies_that_are_shared_stay_and_hold_up_no_others() {
+    let (world, orders) = start("at=03:00 keep=14d copy=eu-central-1");
+    hours(&world, 24 * 14);
+    let shared: BTreeSet<Arn> = backups_of(&world, THERE, "db-ORDERS")
+        .into_iter()
+        .take(12)
+        .map(|copy| copy.arn)
+        .collect();
+    world.state_mut().shared.extend(shared.clone());
+    set_policy(&world, &orders, "at=03:00 keep=3d copy=eu-central-1");
     hours(&world, 24 * 6 + 3);
-    assert!(has_all(&world, &[shared].into()));
-    assert_eq!(backups_of(&world, THERE, "db-ORDERS").len(), 3 + 1);
+    assert!(has_all(&world, &shared));
+    assert_eq!(backups_of(&world, THERE, "db-ORDERS").len(), 3 + 12);
 }
 
 #[derive(Debug, Clone)]
@@ -370,7 +484,7 @@ fn newest_by_place(world: &World, resource_id: &str) -> BTreeMap<&'static str, T
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever happens: what is another database's stays at every place; the newest backup is never deleted; a slot without its copy is told;
+    /// Another database keeps its backups at every place, whatever happens; the newest backup is never deleted; a slot without its copy is told;
     /// and when all works again, every place has what the policy keeps, and rests.
     #[test]
     fn whatever_happens_nobody_elses_backup_is_touched(history in prop::collection::vec(happening(), 5..40)) {
@@ -440,6 +554,9 @@ proptest! {
         }
         prop_assert!(has_all(&world, &others));
         prop_assert_eq!(count_everywhere(&world, &id), [3, 3, 3]);
-        prop_assert!(world.is_settled());
+        let count = || ["CreateDBSnapshot", "CopyDBSnapshot", "DeleteDBSnapshot"].map(|call| world.count(call));
+        let before = count();
+        hours(&world, 1);
+        prop_assert_eq!(before, count(), "it rests");
     }
 }

@@ -10,7 +10,7 @@ use super::snapshot_listing::list_snapshots;
 use crate::error::aws_error;
 use crate::outcomes::snapshot_deletion_outcome;
 use lamplighter::AwsError;
-use lamplighter::model::{Arn, Snapshot};
+use lamplighter::model::Arn;
 use lamplighter::plan::{CopySnapshot, CreateSnapshot, DeleteSnapshot};
 use lamplighter::policy::{STACK, TARGET};
 use lamplighter::ports::SnapshotFilter;
@@ -104,12 +104,12 @@ async fn check_existing(
     };
     let arn = Arn::new(format!("arn:aws:rds:::{kind}:{name}"));
     let existing = list_snapshots(client, SnapshotFilter::ByArn(&arn)).await?;
-    let is_own = |existing: &Snapshot| {
+    let is_own = existing.iter().any(|existing| {
         [STACK, TARGET]
             .iter()
             .all(|key| existing.tags.get(*key) == tags.get(*key))
-    };
-    if existing.iter().any(is_own) {
+    });
+    if is_own {
         return Ok(Requested::Before);
     }
     "a snapshot that this stack did not take of this database has this name"

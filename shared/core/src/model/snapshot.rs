@@ -200,17 +200,17 @@ impl Snapshot {
     /// Corrects the time of a copy: AWS shows the time of the copying for clusters, and the tag that of the data.
     #[must_use]
     pub fn with_time_of_data(mut self) -> Self {
-        self.taken_at = self.tagged_time(TAKEN).or(self.taken_at);
+        self.taken_at = self.read_time_tag(TAKEN).or(self.taken_at);
         self
     }
 
     /// Returns when the snapshot was requested, or its copy.
     #[must_use]
-    pub fn requested_at(&self) -> Option<Timestamp> {
-        self.tagged_time(COPIED).or(self.taken_at)
+    pub fn request_time(&self) -> Option<Timestamp> {
+        self.read_time_tag(COPIED).or(self.taken_at)
     }
 
-    fn tagged_time(&self, key: &str) -> Option<Timestamp> {
+    fn read_time_tag(&self, key: &str) -> Option<Timestamp> {
         self.own_tag(key)?.parse().ok()
     }
 

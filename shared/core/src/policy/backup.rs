@@ -222,7 +222,7 @@ impl BackupPolicy {
     /// Returns the age of the recovery point from which people are told. An `rpo=` that can't be kept would tell them of each
     /// slot; a finding says so once.
     #[must_use]
-    pub fn allowed_age(&self, database: &Database) -> SignedDuration {
+    pub fn max_age(&self, database: &Database) -> SignedDuration {
         if self.find_unkept_rpo(database).is_some() {
             self.slot_interval() * 5 / 4
         } else {

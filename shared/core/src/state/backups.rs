@@ -42,13 +42,43 @@ pub struct IdleTime {
 }
 
 /// A place to which backups are copied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyPlace {
     /// When `copy=` was noticed to name it.
     pub since: Timestamp,
     /// When `copy=` was noticed to name it no longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// True once there has been a copy of the database.
+    #[serde(default)]
+    pub has_copies: bool,
+    /// When a copy that failed was first noticed, after all were good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Timestamp>,
+    /// When AWS last refused to begin a copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_at: Option<Timestamp>,
+}
+
+/// A sight of the copies of a database at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopySight {
+    pub has_copies: bool,
+    pub has_failed: bool,
+    /// Every copy is good, and none is due.
+    pub is_complete: bool,
+}
+
+/// Time for which a refused copy makes further refusals likely.
+const REFUSAL_MEMORY: SignedDuration = SignedDuration::from_hours(24);
+
+impl CopyPlace {
+    /// Reports whether AWS lately refused to begin a copy.
+    #[must_use]
+    pub fn was_refused(&self, now: Timestamp) -> bool {
+        self.refused_at
+            .is_some_and(|at| now.duration_since(at) < REFUSAL_MEMORY)
+    }
 }
 
 impl BackupState {
@@ -64,7 +94,7 @@ impl BackupState {
         let dropped = self
             .places
             .iter()
-            .filter(|(_, place)| place.until.is_some());
+            .filter(|(_, place)| place.until.is_some() && place.has_copies);
         dropped.map(|(place, _)| place)
     }
 }

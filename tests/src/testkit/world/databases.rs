@@ -283,7 +283,10 @@ impl World {
             if state.is_name_free("CopyDBSnapshot", &there)? {
                 state.copying.insert(arn.clone(), now);
                 let place = copy.to.region().unwrap_or("vault");
-                if state.failing_places.contains(place) {
+                let is_failing = [place, name]
+                    .iter()
+                    .any(|at| state.failing_places.contains(*at));
+                if is_failing {
                     state.failing_copies.insert(arn.clone());
                 } else {
                     state.failing_copies.remove(&arn);

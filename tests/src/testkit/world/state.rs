@@ -67,7 +67,7 @@ pub struct State {
     pub snapshots: BTreeMap<Arn, Snapshot>,
     /// Regions whose listings are refused.
     pub unreadable_regions: BTreeSet<String>,
-    /// The places at which copies that have begun fail: regions and `vault`.
+    /// Where copies that have begun fail: regions, `vault`, or the name of one copy.
     pub failing_places: BTreeSet<String>,
     /// The copies that began at such a place.
     pub failing_copies: BTreeSet<Arn>,

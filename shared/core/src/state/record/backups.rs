@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::CopyDestination;
 use crate::plan::{Action, BackupAction, DrillAction};
-use crate::state::backups::{BackupState, CopyPlace, IdleTime, PolicyUse};
+use crate::state::backups::{BackupState, CopyPlace, CopySight, IdleTime, PolicyUse};
 use crate::state::target::TargetState;
 
 /// Time for which a policy is remembered after another one replaced it.
@@ -40,6 +40,9 @@ impl BackupState {
     pub fn record_places(&mut self, places: &BTreeSet<CopyDestination>, now: Timestamp) {
         self.places.retain(|place, known| {
             let is_dropped = !places.contains(place);
+            if known.until.is_some() && !is_dropped {
+                known.since = now;
+            }
             known.until = known.until.or(Some(now)).filter(|_| is_dropped);
             known
                 .until
@@ -47,10 +50,24 @@ impl BackupState {
         });
         for place in places {
             let known = self.places.entry(place.clone());
-            known.or_insert(CopyPlace {
+            known.or_insert_with(|| CopyPlace {
                 since: now,
-                until: None,
+                ..CopyPlace::default()
             });
+        }
+    }
+
+    /// Records what is seen of the copies at a place.
+    pub fn record_copies(&mut self, place: &CopyDestination, sight: CopySight, now: Timestamp) {
+        let Some(known) = self.places.get_mut(place) else {
+            return;
+        };
+        known.has_copies |= sight.has_copies;
+        if sight.has_failed {
+            known.failing_since = known.failing_since.or(Some(now));
+        } else if sight.is_complete {
+            known.failing_since = None;
+            known.refused_at = None;
         }
     }
 }
@@ -62,7 +79,12 @@ impl TargetState {
         match action {
             Action::Backup(action) => match action {
                 BackupAction::CreateSnapshot(_) => self.backups.snapshot_failed_at = Some(at),
-                BackupAction::CopySnapshot(_) | BackupAction::DeleteSnapshot(_) => {}
+                BackupAction::CopySnapshot(copy) => {
+                    if let Some(place) = self.backups.places.get_mut(&copy.to) {
+                        place.refused_at = Some(at);
+                    }
+                }
+                BackupAction::DeleteSnapshot(_) => {}
             },
             Action::Drill(action) => match action {
                 DrillAction::RestoreForDrill(_) => self.backups.restore_failed_at = Some(at),
