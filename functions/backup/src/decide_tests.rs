@@ -328,6 +328,25 @@ fn the_recovery_point_is_watched() {
     );
 }
 
+/// While a database is stopped, its data don't change: the metric that the alarm watches doesn't grow.
+#[test]
+fn the_metric_leaves_out_the_time_that_the_database_was_stopped() {
+    let mut given = given(0).snapshot(27, "available");
+    let age = |given: &Given| Backup::list_gauges(&given.observed, &given.state, NOW)[0].1;
+    let whole = age(&given);
+    given
+        .state
+        .backups
+        .record_idle_time(true, given.observed.recovery_point(), NOW);
+    let later = NOW + SignedDuration::from_hours(12);
+    given
+        .state
+        .backups
+        .record_idle_time(true, given.observed.recovery_point(), later);
+    let difference = whole - age(&given);
+    assert!((difference - 12.0 * 3_600.0).abs() < 1.0, "{difference}");
+}
+
 #[test]
 fn a_first_backup_that_failed_is_critical_however_the_failure_is_worded() {
     let mut first = given(0);

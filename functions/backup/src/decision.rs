@@ -9,6 +9,7 @@ use lamplighter::model::{
 };
 use lamplighter::policy::BackupPolicy;
 
+use crate::due_copies::is_running;
 use crate::observed::Observed;
 use crate::policy::Policy;
 use crate::rotate::RotationRules;
@@ -77,7 +78,7 @@ impl<'a> Decision<'a> {
 
     /// Reports whether the backup is overdue by at least half of the allowed slack.
     pub fn is_overdue(&self) -> bool {
-        let allowed = self.policy.max_age(self.database);
+        let allowed = self.policy.max_recovery_point_age(self.database);
         let slack = allowed - self.policy.slot_interval();
         let limit = if slack.is_positive() { slack } else { allowed };
         self.now.duration_since(self.slot) - self.idle_time() >= limit / 2
@@ -111,7 +112,7 @@ impl<'a> Decision<'a> {
         let running: BTreeSet<&str> = self
             .observed
             .all_copies()
-            .filter(|copy| !copy.is_restorable() && copy.status != "failed")
+            .filter(|copy| is_running(copy))
             .map(|copy| copy.identifier.as_str())
             .collect();
         let snapshots = self.observed.snapshots.iter();

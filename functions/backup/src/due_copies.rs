@@ -74,7 +74,7 @@ pub fn has_failed(copy: &Snapshot) -> bool {
 }
 
 /// Reports whether AWS is making a copy.
-fn is_running(copy: &Snapshot) -> bool {
+pub fn is_running(copy: &Snapshot) -> bool {
     !copy.is_restorable() && !has_failed(copy)
 }
 

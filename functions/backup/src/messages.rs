@@ -233,14 +233,15 @@ fn copy_failed_key(place: &CopyDestination) -> String {
 
 /// Says once what becomes of the copies at a place that the policy dropped.
 pub fn copies_left(place: &CopyDestination) -> Message {
-    let region = place
-        .region()
-        .map_or_else(String::new, |region| format!(" --region {region}"));
+    let (account, region) = match place.region() {
+        Some(region) => ("", format!(" --region {region}")),
+        None => (" in the vault's account", String::new()),
+    };
     Message::warning(format!("copies in {place} stay - copy= names it no longer"))
         .action("Lamplighter makes no new copies there and deletes none.")
         .why(format!("The tag {BACKUP} has changed. Copies cost storage until somebody deletes them."))
         .next(format!(
-            "If that is a mistake, name it in copy= again. If not, list the copies with aws rds describe-db-snapshots --snapshot-type \
+            "If that is a mistake, name it in copy= again. If not, list the copies{account} with aws rds describe-db-snapshots --snapshot-type \
              manual{region} (or describe-db-cluster-snapshots), and delete those that you don't need."
         ))
         .deduplicated_by(format!("copies-left:{place}"))

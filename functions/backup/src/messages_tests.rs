@@ -80,6 +80,7 @@ fn every_message_about_copies() {
         messages::unknown_sharing(&vault, denied),
         messages::copies_succeed(&elsewhere),
         messages::copies_left(&elsewhere),
+        messages::copies_left(&vault),
         messages::copy_too_old(&elsewhere, SignedDuration::from_hours(50)),
         messages::no_vault(),
         messages::unreadable_place(&elsewhere, denied),

@@ -13,7 +13,8 @@ use lamplighter::ports::SnapshotFilter;
 use lamplighter::state::PolicyUse;
 
 use crate::due_copies::{
-    find_failing_since, has_newest, limit_of_failing_place, must_wait, snapshots_to_copy,
+    find_failing_since, has_newest, is_running, limit_of_failing_place, must_wait,
+    snapshots_to_copy,
 };
 use crate::listing::{list_by_database, list_copies};
 use crate::observed::{Copies, Observed};
@@ -285,10 +286,7 @@ impl Prefetched {
         due: usize,
         was_refused: bool,
     ) -> usize {
-        let running = all
-            .iter()
-            .filter(|copy| !copy.is_restorable() && copy.status != "failed")
-            .count();
+        let running = all.iter().filter(|copy| is_running(copy)).count();
         let mut allotted = self.allotted.borrow_mut();
         let allotted = allotted.entry(place.clone()).or_default();
         let free = MAX_CONCURRENT_COPIES

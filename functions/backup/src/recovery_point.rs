@@ -13,7 +13,7 @@ const FAILURE_MEMORY: SignedDuration = SignedDuration::from_hours(24);
 impl Decision<'_> {
     /// Builds the notification about the recovery point: too old, soon too old, or good.
     pub fn check_recovery_point(&self) -> Option<Message> {
-        let allowed = self.policy.max_age(self.database);
+        let allowed = self.policy.max_recovery_point_age(self.database);
         let age = self
             .observed
             .recovery_point()
@@ -51,7 +51,8 @@ impl Decision<'_> {
     fn is_being_created(&self, snapshot: &Snapshot) -> bool {
         let requested: Timestamp = snapshot.taken_at.unwrap_or(self.slot);
         snapshot.status == "creating"
-            && self.now.duration_since(requested) < self.policy.max_age(self.database)
+            && self.now.duration_since(requested)
+                < self.policy.max_recovery_point_age(self.database)
     }
 
     /// Reports whether the last attempt to take a snapshot failed within [`FAILURE_MEMORY`].
@@ -63,7 +64,7 @@ impl Decision<'_> {
     /// Reports whether the recovery point's age has used up half of the allowed slack, whatever
     /// delays the next snapshot.
     fn nears_limit(&self, age: SignedDuration) -> bool {
-        let allowed = self.policy.max_age(self.database);
+        let allowed = self.policy.max_recovery_point_age(self.database);
         let slack = allowed - self.policy.slot_interval();
         let limit = if slack.is_positive() {
             allowed - slack / 2

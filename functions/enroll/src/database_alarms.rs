@@ -202,7 +202,7 @@ impl DatabaseAlarms<'_> {
 /// Builds the alarm on the age of the newest recovery point. `backup` publishes the metric four
 /// times an hour, so two hours without data also fire the alarm.
 fn recovery_point_alarm(policy: &Policy, database: &Database) -> Option<AlarmSpec> {
-    let allowed = policy.backup.as_ref()?.max_age(database);
+    let allowed = policy.backup.as_ref()?.max_recovery_point_age(database);
     let dimensions = [
         ("Stack", policy.stack.as_str()),
         ("Target", database.arn.resource()),

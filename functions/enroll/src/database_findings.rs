@@ -44,7 +44,7 @@ pub fn describe_unkept_rpo(backup: &BackupPolicy, database: &Database) -> Option
         format!("rpo={rpo} can't be kept - a snapshot every {interval}"),
         format!(
             "{why} Until then, you are told of recovery points that are older than {}.",
-            format_age(backup.max_age(database))
+            format_age(backup.max_recovery_point_age(database))
         ),
         next,
     ))

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backup::Backup;
-use e2e::testkit::world::{Fault, World, sweep};
+use e2e::testkit::world::{Fault, World};
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Snapshot};
-use lamplighter::policy::StackDefaults;
 use proptest::prelude::*;
+
+use crate::vault::{self, set_policy};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -16,14 +16,7 @@ const THERE: &str = "eu-central-1";
 const POLICY: &str = "at=03:00 keep=3d copy=eu-central-1+vault";
 
 fn hours(world: &World, hours: usize) {
-    let defaults = StackDefaults {
-        vault_role: "arn:aws:iam::345678901234:role/vault".into(),
-        ..StackDefaults::default()
-    };
-    for _ in 0..hours {
-        world.advance(HOUR);
-        let _ = world.invoke_with(&Backup, sweep(), defaults.clone());
-    }
+    vault::hours(world, hours, &vault::with_vault());
 }
 
 fn start(policy: &str) -> (World, Arn) {
@@ -31,12 +24,6 @@ fn start(policy: &str) -> (World, Arn) {
     world.advance(HOUR);
     let orders = world.database("orders", policy);
     (world, orders)
-}
-
-fn set_policy(world: &World, database: &Arn, policy: &str) {
-    let mut state = world.state_mut();
-    let tags = state.tags.get_mut(database).unwrap();
-    tags.insert("lamplighter:backup".to_owned(), policy.to_owned());
 }
 
 /// The backups of a database, by the identity that survives a rename.
@@ -381,6 +368,38 @@ fn a_failed_copy_of_a_held_backup_is_made_again() {
     let copies = backups_of(&world, THERE, "db-ORDERS");
     assert!(copies.iter().all(Snapshot::is_restorable), "{copies:?}");
     assert!(copies.iter().any(Snapshot::is_held));
+}
+
+/// Databases whose copies AWS refuses don't take the turn of the others.
+#[test]
+fn refused_copies_hold_up_no_others() {
+    let (world, _) = start("at=03:00 keep=3d copy=eu-central-1");
+    // So many that each sweep of an hour begins with the same one.
+    let broken = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"].map(|name| {
+        world.database(name, "at=03:00 keep=3d copy=eu-central-1");
+        format!("db-{}", name.to_uppercase())
+    });
+    hours(&world, 1);
+    // Their names are in use there.
+    for id in &broken {
+        let copy = backups_of(&world, HERE, id)[0].copy_name();
+        let now = world.state().now;
+        add_namesake(&world, THERE, &copy, now);
+    }
+    hours(&world, 4);
+    assert_eq!(backups_of(&world, THERE, "db-ORDERS").len(), 1);
+    assert!(
+        broken
+            .iter()
+            .all(|id| backups_of(&world, THERE, id).is_empty())
+    );
+    let titles = world.titles();
+    assert!(
+        titles
+            .iter()
+            .any(|title| title.contains("DBSnapshotAlreadyExists")),
+        "{titles:?}"
+    );
 }
 
 /// Copies to the place of a database are none of a cache.

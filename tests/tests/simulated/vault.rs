@@ -12,14 +12,14 @@ use proptest::prelude::*;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-fn with_vault() -> StackDefaults {
+pub fn with_vault() -> StackDefaults {
     StackDefaults {
         vault_role: "arn:aws:iam::345678901234:role/vault".into(),
         ..StackDefaults::default()
     }
 }
 
-fn hours(world: &World, hours: usize, defaults: &StackDefaults) {
+pub fn hours(world: &World, hours: usize, defaults: &StackDefaults) {
     for _ in 0..hours {
         world.advance(HOUR);
         let _ = world.invoke_with(&Backup, sweep(), defaults.clone());
@@ -56,7 +56,7 @@ fn every_new_backup_is_copied_to_the_vault_and_rotated_there() {
     );
 }
 
-fn set_policy(world: &World, database: &Arn, policy: &str) {
+pub fn set_policy(world: &World, database: &Arn, policy: &str) {
     let mut state = world.state_mut();
     let tags = state.tags.get_mut(database).unwrap();
     tags.insert("lamplighter:backup".to_owned(), policy.to_owned());

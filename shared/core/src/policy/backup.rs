@@ -204,7 +204,7 @@ impl BackupPolicy {
     /// Returns the maximum age of the recovery point: `rpo`, or by default the slot interval plus a
     /// quarter.
     #[must_use]
-    pub fn max_recovery_point_age(&self) -> SignedDuration {
+    pub(super) fn target_age(&self) -> SignedDuration {
         self.rpo.map_or_else(
             || self.slot_interval() * 5 / 4,
             |seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)),
@@ -214,7 +214,7 @@ impl BackupPolicy {
     /// Returns `rpo=` if snapshots alone can't keep it and the database has no point-in-time recovery.
     #[must_use]
     pub fn find_unkept_rpo(&self, database: &Database) -> Option<SignedDuration> {
-        let rpo = self.rpo.map(|_| self.max_recovery_point_age())?;
+        let rpo = self.rpo.map(|_| self.target_age())?;
         let has_recovery = database.backup_retention_days > 0 && !database.arn.is_cache();
         (!has_recovery && rpo < self.slot_interval() + SNAPSHOT_TIME).then_some(rpo)
     }
@@ -222,11 +222,11 @@ impl BackupPolicy {
     /// Returns the age of the recovery point from which people are told. An `rpo=` that can't be kept would tell them of each
     /// slot; a finding says so once.
     #[must_use]
-    pub fn max_age(&self, database: &Database) -> SignedDuration {
+    pub fn max_recovery_point_age(&self, database: &Database) -> SignedDuration {
         if self.find_unkept_rpo(database).is_some() {
             self.slot_interval() * 5 / 4
         } else {
-            self.max_recovery_point_age()
+            self.target_age()
         }
     }
 }

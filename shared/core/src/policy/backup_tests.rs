@@ -7,7 +7,7 @@ use jiff::civil::Time;
 
 use super::backup::*;
 use super::{StackDefaults, TagError};
-use crate::model::CopyDestination;
+use crate::model::{CopyDestination, Database};
 
 fn parse(value: &str) -> Result<BackupPolicy, TagError> {
     BackupPolicy::parse(value, &StackDefaults::default())
@@ -80,13 +80,38 @@ fn a_slot_is_due(#[case] value: &str, #[case] now: &str, #[case] slot: &str) {
 #[test]
 fn the_recovery_point_may_be_a_quarter_older_than_a_slot() {
     assert_eq!(
-        parse("at=03:00").unwrap().max_recovery_point_age(),
+        parse("at=03:00").unwrap().target_age(),
         SignedDuration::from_hours(30)
     );
     assert_eq!(
-        parse("every=1h rpo=2h").unwrap().max_recovery_point_age(),
+        parse("every=1h rpo=2h").unwrap().target_age(),
         SignedDuration::from_hours(2)
     );
+}
+
+/// An objective that snapshots alone can't keep would be missed at each slot.
+#[rstest]
+#[case::hourly("every=1h rpo=1h", 0, Some(1), 75)]
+#[case::too_little_slack("every=1h rpo=80m", 0, Some(1), 75)]
+#[case::enough_slack("every=1h rpo=2h", 0, None, 120)]
+#[case::nightly("at=03:00 rpo=24h", 0, Some(24), 30 * 60)]
+#[case::with_point_in_time_recovery("every=1h rpo=1h", 7, None, 60)]
+#[case::without_an_objective("every=1h", 0, None, 75)]
+fn an_objective_that_snapshots_cannot_keep_is_found(
+    #[case] value: &str,
+    #[case] backup_retention_days: u32,
+    #[case] hours: Option<i64>,
+    #[case] minutes: i64,
+) {
+    let database = Database {
+        backup_retention_days,
+        ..Database::default()
+    };
+    let policy = parse(value).unwrap();
+    let unkept = policy.find_unkept_rpo(&database);
+    assert_eq!(unkept.map(|rpo| rpo.as_hours()), hours);
+    let age = policy.max_recovery_point_age(&database);
+    assert_eq!(age, SignedDuration::from_mins(minutes));
 }
 
 #[rstest]
