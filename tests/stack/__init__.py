@@ -9,7 +9,7 @@ not, and nothing more:
 * ``autoscaling``: the bounds of Application Auto Scaling
 * ``emit``: the events that ECR, ECS and the tagging service send
 * ``faults``: throttling, errors, answers lost after the call took effect, latency, killed functions
-* ``databases``, ``caches``: snapshots that take their time and are told of, restores, copies, quotas
+* ``databases``, ``clusters``, ``caches``: snapshots that take their time and are told of, restores, copies, quotas
 * ``exports``: export tasks of CloudWatch Logs
 * ``control``: the control API under ``/_stack/``
 * ``__main__``: start, readiness, and an end with its owner, however that one ends

@@ -93,12 +93,13 @@ async def serve(listener: socket.socket, binaries: str, scratch: str | None) -> 
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
-    from . import caches, certificates, control, databases, gaps, resources, roles, tasks, watch
+    from . import caches, certificates, clusters, control, databases, gaps, resources, roles, tasks, watch
 
     gaps.close(binaries)
     tasks.install()
     watch.install()
     databases.install()
+    clusters.install()
     caches.install()
     certificates.install()
     resources.install()

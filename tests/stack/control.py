@@ -20,6 +20,8 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/metrics``     see ``watch.feed`` → {alarm: state}: records metrics and evaluates every alarm
 * ``/_stack/unconfirm``   {endpoint, ended?} → {}: the address has not confirmed its subscription, or ended it
 * ``/_stack/database``    see ``databases.change`` → {}: sets the state of a database
+* ``/_stack/cluster``     see ``clusters.change`` → {}: sets the state of a cluster
+* ``/_stack/cluster-shown`` see ``clusters.shown`` → the cluster
 * ``/_stack/snapshot``    see ``databases.snapshot`` → {}: makes or changes a snapshot, of any age and state
 * ``/_stack/snapshots``   → [{name, database, at, status, tags}]: every snapshot of an instance
 * ``/_stack/end_task``    see ``one_off.end`` → {task}: ends a task that belongs to no service
@@ -54,7 +56,7 @@ import cbor2
 import ministack.app as emulator
 from ministack.core import responses
 
-from . import autoscaling, caches, certificates, codedeploy, costs, databases, emit, exports, faults, gaps, one_off, people, releases, roles, tasks, watch
+from . import autoscaling, caches, certificates, clusters, codedeploy, costs, databases, emit, exports, faults, gaps, one_off, people, releases, roles, tasks, watch
 
 CALLS = []
 SCANS = {}
@@ -160,6 +162,8 @@ CONTROL = {
     "snapshots": databases.listed,
     "certificate": certificates.put,
     "drills": databases.drills,
+    "cluster": clusters.change,
+    "cluster-shown": clusters.shown,
     "end_task": one_off.end,
     "age_task": one_off.age,
     "cache_snapshot": caches.snapshot,

@@ -104,17 +104,21 @@ def take_time_and_tell(of_cluster: bool) -> None:
 
 
 def restore_with_tags_and_tell() -> None:
-    """A restored instance carries the tags of the request, takes its time, and is told of when it is there."""
+    """A restored instance has the settings and tags of the request, takes its time, and is told of when it is there."""
     restore, delete = rds._ACTION_MAP["RestoreDBInstanceFromDBSnapshot"], rds._ACTION_MAP["DeleteDBInstance"]
 
     def restored(p):
+        refusal = refuse_restore(p)
+        if refusal:
+            return refusal
         answer = restore(p)
         instance = rds._instances.get(rds._p(p, "DBInstanceIdentifier"))
         if answer[0] == 200:
-            tags = rds._parse_tags(p)
-            rds._tags[instance["DBInstanceArn"]] = tags
             snapshot = rds._snapshots[rds._p(p, "DBSnapshotIdentifier")]
-            instance.update(TagList=tags, StorageEncrypted=snapshot["StorageEncrypted"])
+            # If none are given, it has those of the source.
+            tags = rds._parse_tags(p) or list(snapshot.get("TagList") or ())
+            rds._tags[instance["DBInstanceArn"]] = tags
+            instance.update(TagList=tags, StorageEncrypted=snapshot["StorageEncrypted"], **settings(p))
             RESTORED[instance["DBInstanceIdentifier"]] = {
                 "class": rds._p(p, "DBInstanceClass"),
                 "group": rds._p(p, "VpcSecurityGroupIds.VpcSecurityGroupId.1"),
@@ -132,6 +136,44 @@ def restore_with_tags_and_tell() -> None:
 
     rds._ACTION_MAP["RestoreDBInstanceFromDBSnapshot"] = restored
     rds._ACTION_MAP["DeleteDBInstance"] = deleted
+
+
+def refuse_restore(p):
+    """Why AWS refuses the restore of an instance; None if it doesn't."""
+    name, group = rds._p(p, "DBSnapshotIdentifier"), rds._p(p, "DBSubnetGroupName")
+    snapshot = rds._snapshots.get(name)
+    if snapshot and snapshot["Status"] != "available":
+        return rds._error("InvalidDBSnapshotState", f"{name} is {snapshot['Status']}", 400)
+    if group not in ("", "default") and group not in rds._subnet_groups:
+        return rds._error("DBSubnetGroupNotFoundFault", f"DB subnet group {group} not found.", 404)
+    parameters = rds._p(p, "DBParameterGroupName")
+    if parameters and not parameters.startswith("default.") and parameters not in rds._param_groups:
+        return rds._error("DBParameterGroupNotFound", f"{parameters} not found.", 404)
+    if rds._p(p, "StorageType") in ("io1", "io2") and not rds._p(p, "Iops"):
+        return rds._error("InvalidParameterCombination", "Iops must be specified with this storage type", 400)
+    return None
+
+
+def settings(p) -> dict:
+    """What a restored instance has by the request, or by default: not what its source had."""
+    found = {
+        "VpcSecurityGroups": [
+            {"VpcSecurityGroupId": group, "Status": "active"}
+            for group in rds._parse_member_list(p, "VpcSecurityGroupIds") or ["sg-default"]
+        ],
+        "DeletionProtection": rds._p(p, "DeletionProtection") == "true",
+        "CopyTagsToSnapshot": rds._p(p, "CopyTagsToSnapshot") == "true",
+        "IAMDatabaseAuthenticationEnabled": rds._p(p, "EnableIAMDatabaseAuthentication") == "true",
+        "AutoMinorVersionUpgrade": rds._p(p, "AutoMinorVersionUpgrade") != "false",
+    }
+    parameters, options, iops = (rds._p(p, name) for name in ("DBParameterGroupName", "OptionGroupName", "Iops"))
+    if parameters:
+        found["DBParameterGroups"] = [{"DBParameterGroupName": parameters, "ParameterApplyStatus": "in-sync"}]
+    if options:
+        found["OptionGroupMemberships"] = [{"OptionGroupName": options, "Status": "in-sync"}]
+    if iops:
+        found["Iops"] = int(iops)
+    return found
 
 
 def restoration(instance) -> None:

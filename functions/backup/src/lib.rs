@@ -111,12 +111,14 @@ impl Operation for Backup {
     }
 
     fn prune_state(state: &mut TargetState, observed: &Observed, now: Timestamp) {
-        if observed.database.is_some() {
+        if let Some(database) = &observed.database {
+            state.backups.record_source(database, &observed.members);
             state.record_policy(&observed.keep, observed.taken_under.clone(), now);
             state.backups.record_places(&observed.places, now);
             for (place, copies) in &observed.copies {
                 let sight = CopySight {
                     has_copies: !copies.snapshots.is_empty(),
+                    newest: copies.find_newest(),
                     has_failed: copies.snapshots.iter().any(has_failed),
                     is_complete: copies.is_complete,
                 };

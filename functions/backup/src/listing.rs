@@ -1,35 +1,13 @@
-//! Listings of snapshots: those of one database, and those at all copy places.
+//! Listings of the snapshots at all copy places.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lamplighter::AwsError;
-use lamplighter::model::{Arn, CopyDestination, Database, Snapshot};
+use lamplighter::model::{CopyDestination, Database, Snapshot};
 use lamplighter::policy::{BackupPolicy, StackDefaults};
 use lamplighter::ports::SnapshotFilter;
 
 use crate::reads::Reads;
-
-/// Lists the snapshots of one database, and those that have its name. Snapshots keep the name that the database had.
-pub async fn list_by_database<C: Reads>(
-    arn: &Arn,
-    database: Option<&Database>,
-    cloud: &C,
-) -> Result<Vec<Snapshot>, AwsError> {
-    let filter = SnapshotFilter::OfSource(arn);
-    if arn.is_cache() {
-        return cloud.list_cache_snapshots(filter).await;
-    }
-    let mut snapshots = cloud.list_snapshots(None, filter).await?;
-    let id = database.map_or("", |database| &database.resource_id);
-    let kind = arn.database_kind().filter(|_| !id.is_empty());
-    if let Some(kind) = kind {
-        let own = SnapshotFilter::OfResource(kind, id);
-        let mut own = cloud.list_snapshots(None, own).await?;
-        own.retain(|snapshot| !snapshot.has_name_of(arn));
-        snapshots.extend(own);
-    }
-    Ok(snapshots)
-}
 
 /// Lists the snapshots at all copy places of the databases. An unreadable place must not stop
 /// backups here, so its error is kept beside the others' snapshots.

@@ -9,14 +9,14 @@ use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, CopyDestination, Database, DatabaseKind, Quota, Quotas, Snapshot};
 use lamplighter::policy::{StackDefaults, TIER};
-use lamplighter::ports::SnapshotFilter;
+use lamplighter::ports::{SnapshotFilter, list_snapshots_of};
 use lamplighter::state::PolicyUse;
 
 use crate::due_copies::{
     find_failing_since, has_newest, is_running, limit_of_failing_place, must_wait,
     snapshots_to_copy,
 };
-use crate::listing::{list_by_database, list_copies};
+use crate::listing::list_copies;
 use crate::observed::{Copies, Observed};
 use crate::policy::Policy;
 use crate::reads::Reads;
@@ -30,6 +30,8 @@ const MAX_CONCURRENT_COPIES: usize = 5;
 pub struct Prefetched {
     at: Timestamp,
     databases: BTreeMap<Arn, Database>,
+    /// The instances of the clusters.
+    members: Vec<Database>,
     snapshots: Vec<Snapshot>,
     /// Snapshots by copy place, or the error of listing them.
     copies: BTreeMap<CopyDestination, Result<Vec<Snapshot>, AwsError>>,
@@ -61,7 +63,7 @@ impl Prefetched {
             databases.extend(cloud.describe_caches(&caches).await?);
         }
         if let [one] = arns {
-            snapshots.extend(list_by_database(one, databases.first(), cloud).await?);
+            snapshots.extend(list_snapshots_of(one, databases.first(), cloud).await?);
         } else {
             if !others.is_empty() {
                 snapshots.extend(cloud.list_snapshots(None, SnapshotFilter::All).await?);
@@ -72,6 +74,7 @@ impl Prefetched {
         }
         Ok(Self {
             at: now,
+            members: list_members(&databases, cloud).await?,
             snapshots,
             quotas: cloud.get_snapshot_quotas().await?,
             copies: list_copies(&databases, defaults, cloud).await,
@@ -114,6 +117,7 @@ impl Prefetched {
             quota,
             reports_quota: self.reports_quota(context),
             places: context.policy.backup.copy.iter().cloned().collect(),
+            members: self.members_of(arn),
             ..Observed::default()
         };
         self.add_copies(context, &snapshots, &mut observed);
@@ -192,7 +196,7 @@ impl Prefetched {
         if !has_changed {
             return Ok(self.filter_by_database(arn));
         }
-        list_by_database(arn, self.databases.get(arn), cloud).await
+        list_snapshots_of(arn, self.databases.get(arn), cloud).await
     }
 
     /// Returns the snapshots of a database, and those that have its name.
@@ -203,6 +207,16 @@ impl Prefetched {
             is_own || snapshot.has_name_of(arn)
         });
         snapshots.cloned().collect()
+    }
+
+    /// Returns the instances of a cluster.
+    fn members_of(&self, arn: &Arn) -> Vec<Database> {
+        let name = arn.is_cluster().then(|| arn.display_name());
+        let members = self
+            .members
+            .iter()
+            .filter(|member| name.is_some() && member.cluster == name);
+        members.cloned().collect()
     }
 
     /// Returns the quota of manual snapshots for a kind of database. ElastiCache has a daily limit
@@ -297,6 +311,22 @@ impl Prefetched {
         }
         free
     }
+}
+
+/// Lists the instances of the clusters whose instances AWS doesn't restore with them.
+async fn list_members<C: Reads>(
+    databases: &[Database],
+    cloud: &C,
+) -> Result<Vec<Database>, AwsError> {
+    let clusters: Vec<Arn> = databases
+        .iter()
+        .filter(|database| database.is_cluster && !database.is_multi_az_cluster())
+        .map(|database| database.arn.clone())
+        .collect();
+    if clusters.is_empty() {
+        return Ok(Vec::new());
+    }
+    cloud.describe_members(&clusters).await
 }
 
 /// Returns the policy under which the newest backup of a database was taken.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lamplighter::model::{Arn, CopyDestination, Database, Quota, Snapshot};
-use lamplighter::state::PolicyUse;
+use lamplighter::state::{CopyRecord, PolicyUse};
 use serde::Serialize;
 
 /// Statuses of a database that is stopped, or on its way there or back.
@@ -16,6 +16,8 @@ const STOPPED: [&str; 3] = ["stopped", "stopping", "starting"];
 pub struct Observed {
     /// `None` if the database no longer exists.
     pub database: Option<Database>,
+    /// The instances of a cluster.
+    pub members: Vec<Database>,
     /// The retention policy, as in `keep=`.
     pub keep: String,
     /// The retention policy under which the newest backup was taken, and when.
@@ -50,6 +52,20 @@ pub struct Copies {
     pub has_newest: bool,
     /// Every copy is good, and none is due.
     pub is_complete: bool,
+}
+
+impl Copies {
+    /// Returns the newest good copy.
+    pub(crate) fn find_newest(&self) -> Option<CopyRecord> {
+        let good = self.snapshots.iter().filter(|copy| copy.is_restorable());
+        let copies = good.filter_map(|copy| {
+            Some(CopyRecord {
+                snapshot: copy.arn.clone(),
+                taken_at: copy.taken_at?,
+            })
+        });
+        copies.max_by_key(|copy| copy.taken_at)
+    }
 }
 
 impl Observed {

@@ -14,6 +14,7 @@ use crate::inputs::ReportInputs;
 use crate::pages::divide_into_pages;
 use crate::reads::Reads;
 use crate::report::DailyReport;
+use crate::restore::plan_restore;
 use crate::text;
 use crate::widget;
 use crate::window::Window;
@@ -34,6 +35,7 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
     /// - A dashboard's `describe` or `widgetContext`: returns a text for the widget.
     /// - The hourly schedule: sends the report at the stack's digest hour, and otherwise does
     ///   nothing.
+    /// - Manually, `{"restore": "orders"}`, or by a button of the widget: returns how to restore that database or cache.
     /// - Manually, `{"day": "2026-11-21"}`: sends the report that ends at the digest hour of that
     ///   date.
     ///
@@ -46,6 +48,10 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
         function_arn: &str,
     ) -> Result<Value, Error> {
         let now = (self.clock)();
+        // It only reads, and is needed most when everything else is off.
+        if let Some(name) = payload.get("restore") {
+            return self.render_restore(name, payload, now, function_arn).await;
+        }
         if self.defaults.mode == Mode::Off {
             return Ok(json!({"mode": "off"}));
         }
@@ -80,6 +86,26 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
             .await
             .map_err(|unsent| unsent.error)?;
         Ok(json!({"title": text::render_title(&report), "text": text::render_body(&report)}))
+    }
+
+    /// Returns the restore plan of a database or cache: as HTML for the widget, otherwise as a text.
+    async fn render_restore(
+        &self,
+        name: &Value,
+        payload: &Value,
+        now: Timestamp,
+        function_arn: &str,
+    ) -> Result<Value, Error> {
+        let name = name.as_str().filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| {
+            MalformedEvent("restore is not the name or ARN of a database or cache".to_owned())
+        })?;
+        let plan = plan_restore(name, (&self.cloud, &self.ledger), &self.defaults).await?;
+        let text = plan.render(now);
+        if payload.get("widgetContext").is_some() {
+            return Ok(json!(widget::render_restore(&text, payload, function_arn)));
+        }
+        Ok(json!({"text": text}))
     }
 
     /// Returns the widget's HTML. It makes no Cost Explorer requests, however often a dashboard

@@ -14,6 +14,7 @@ mod lines;
 mod pages;
 mod reads;
 pub mod report;
+mod restore;
 pub mod text;
 pub mod widget;
 mod window;

@@ -118,7 +118,13 @@ fn list_sections(report: &DailyReport) -> [Section; 9] {
     });
     let others = report.other_incidents.iter().map(format_other_incident);
     attention.lines.extend(others);
-    let backups: Vec<_> = report.list_backups().collect();
+    let listed: Vec<_> = report.list_backups().collect();
+    let mut backups = Section::from_items("Backups", &listed, |(name, backups)| {
+        format_backups(report, name, backups)
+    });
+    if let Some((name, _)) = listed.first() {
+        backups.lines.push(explain_restore(name));
+    }
     [
         attention,
         Section::from_items("Incidents", &report.incidents, |incident| {
@@ -128,9 +134,7 @@ fn list_sections(report: &DailyReport) -> [Section; 9] {
             format_release(report, release)
         }),
         Section::from_items("Scaling", &report.scaling, format_scaling),
-        Section::from_items("Backups", &backups, |(name, backups)| {
-            format_backups(report, name, backups)
-        }),
+        backups,
         Section::from_items("Paused, silenced", &report.notes, format_entry),
         Section::from_items("Ending soon", &report.expiring, format_entry),
         Section::from_items("Open findings", &report.findings, format_finding),
@@ -139,6 +143,14 @@ fn list_sections(report: &DailyReport) -> [Section; 9] {
             lines: list_costs(report),
         },
     ]
+}
+
+/// Says where the commands are that bring a database back.
+fn explain_restore(name: &str) -> String {
+    format!(
+        "To restore one: the button Restore of the status widget, or invoke the function of the output DigestFunction with \
+         {{\"restore\": \"{name}\"}}."
+    )
 }
 
 fn summarize_coverage(report: &DailyReport) -> String {

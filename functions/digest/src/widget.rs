@@ -11,9 +11,9 @@ mod timeline;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::policy::{Mode, StackDefaults};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::html::{Cell, DARK, LIGHT, Theme, render_row, render_section};
+use crate::html::{Cell, DARK, LIGHT, Theme, render_button, render_row, render_section};
 use crate::inputs::ReportInputs;
 use crate::lines::list_some;
 use crate::report::{DailyReport, list_wide_requests};
@@ -62,16 +62,12 @@ pub fn render_html(
     endpoint: &str,
     defaults: &StackDefaults,
 ) -> String {
-    let dark = payload
-        .pointer("/widgetContext/theme")
-        .and_then(Value::as_str)
-        == Some("dark");
-    let theme = if dark { DARK } else { LIGHT };
+    let theme = read_theme(payload);
     let filter = Filter::from_payload(payload);
     let parts = [
         render_banner(inputs, report.now, defaults, &theme),
         render_filters(report, &filter, endpoint),
-        render_targets(report, &filter, &theme),
+        render_targets(report, &filter, &theme, endpoint),
         render_findings(report, &filter, &theme),
         render_timeline(report, inputs, &filter, &theme),
     ];
@@ -80,6 +76,31 @@ pub fn render_html(
         theme.text,
         parts.concat()
     )
+}
+
+/// Returns the restore plan of a database as HTML, with a button that leads back.
+#[must_use]
+pub fn render_restore(plan: &str, payload: &Value, endpoint: &str) -> String {
+    let theme = read_theme(payload);
+    let back = if endpoint.is_empty() {
+        String::new()
+    } else {
+        render_button(endpoint, "Back", &json!({}))
+    };
+    format!(
+        "<div style=\"color:{}\">{back}<pre style=\"white-space:pre-wrap;overflow-wrap:anywhere;font-size:12px\">{}</pre></div>",
+        theme.text,
+        escape_html(plan)
+    )
+}
+
+fn read_theme(payload: &Value) -> Theme {
+    let theme = payload.pointer("/widgetContext/theme");
+    if theme.and_then(Value::as_str) == Some("dark") {
+        DARK
+    } else {
+        LIGHT
+    }
 }
 
 /// Says what holds for many targets: a pause, a silence, or a stack that changes nothing.

@@ -105,7 +105,7 @@ fn is_drill_action_applied(action: &DrillAction, observed: &Observed) -> bool {
     match action {
         DrillAction::RestoreForDrill(restore) => observed
             .temporary_databases()
-            .any(|database| database.identifier == restore.into),
+            .any(|database| database.identifier == restore.call.name()),
         DrillAction::DeleteRestoredDatabase(delete) => !observed
             .temporary_databases()
             .any(|database| database.arn == delete.database && database.status != "deleting"),

@@ -52,7 +52,7 @@ pub fn restore_unusable(snapshot: &Arn, broken: &Database, began: Timestamp) -> 
     ))
     .action(DELETES)
     .why(format!(
-        "{} was restored to {} in the class {}. The parameter group of the source may need a larger class.",
+        "{} was restored to {} in the class {}. The parameter group of the source may need a larger class: set drill-class= in lamplighter:backup.",
         snapshot.display_name(),
         broken.identifier,
         broken.class

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
-use lamplighter::model::{Arn, Database, Snapshot, Task};
-use lamplighter::ports::SnapshotFilter;
+use lamplighter::model::{Arn, Database, Task};
+use lamplighter::ports::list_snapshots_of;
 
 use crate::observed::Observed;
 use crate::policy::Policy;
@@ -41,17 +41,21 @@ impl Prefetched {
             .chain(member.clone())
             .collect();
         let found = describe(&arns, source, cloud).await?;
+        let database = find_by_arn(&found, source);
         let mut observed = Observed {
             now: self.now,
-            source: find_by_arn(&found, source),
-            snapshots: list_snapshots(source, cloud).await?,
+            snapshots: list_snapshots_of(source, database.as_ref(), cloud).await?,
+            source: database,
             restored: find_by_arn(&found, &restored),
             member: member.and_then(|member| find_by_arn(&found, &member)),
             ..Observed::default()
         };
         observed.may_begin = observed.restored.is_none() && self.claim_drill(context);
         observed.check_task = find_check_task(context, &observed, cloud).await?;
-        observed.class = find_class(&observed, cloud).await?;
+        observed.class = match context.policy.drill_class() {
+            Some(class) => class.to_owned(),
+            None => find_class(&observed, cloud).await?,
+        };
         Ok(observed)
     }
 
@@ -97,15 +101,6 @@ async fn describe<C: Reads>(
         cloud.describe_caches(arns).await
     } else {
         cloud.describe_databases(arns).await
-    }
-}
-
-async fn list_snapshots<C: Reads>(source: &Arn, cloud: &C) -> Result<Vec<Snapshot>, AwsError> {
-    let filter = SnapshotFilter::OfSource(source);
-    if source.is_cache() {
-        cloud.list_cache_snapshots(filter).await
-    } else {
-        cloud.list_snapshots(None, filter).await
     }
 }
 

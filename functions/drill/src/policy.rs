@@ -63,6 +63,11 @@ impl Policy {
         (!self.checks.cluster.is_empty()).then_some(check_task)
     }
 
+    /// Returns the class that the tag asks for.
+    pub(crate) fn drill_class(&self) -> Option<&str> {
+        self.backup.as_ref()?.drill_class.as_deref()
+    }
+
     /// Reports whether a check is configured and the stack has no cluster for it.
     pub(crate) fn lacks_check_cluster(&self) -> bool {
         let has_check = self

@@ -5,21 +5,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::Plan;
 use lamplighter::model::{Arn, Database, Snapshot};
-use lamplighter::plan::{Action, DrillAction, RestoreForDrill, RestorePart};
+use lamplighter::plan::{Action, DrillAction, RestoreCall, RestoreForDrill, Temporary};
 use lamplighter::policy::{DRILL, SLOT, STACK, TARGET};
+use lamplighter::restore::{RestoreName, build_member, build_restore};
 
 use crate::decision::{Decision, RunningDrill};
 use crate::messages;
 use crate::schedule::{describe_not_due, is_due, last_start};
 use crate::temporary_names::{member_name, temporary_name};
-
-/// What to restore of a source, and when its drill began.
-struct Restore<'a> {
-    source: &'a Database,
-    snapshot: &'a Arn,
-    part: RestorePart,
-    began: Timestamp,
-}
 
 impl Decision<'_> {
     pub fn start_drill(&self) -> Plan {
@@ -41,16 +34,8 @@ impl Decision<'_> {
         if self.context.policy.group.is_empty() {
             return Plan::notify(messages::no_security_group());
         }
-        let restore = self.build_restore(&Restore {
-            source,
-            snapshot: &snapshot.arn,
-            part: if source.is_cluster {
-                RestorePart::Cluster
-            } else {
-                RestorePart::Instance
-            },
-            began: self.now,
-        });
+        let call = build_restore(source, Some(snapshot), &temporary_name(self.source_arn()));
+        let restore = self.build_drill(call, &snapshot.arn, self.now);
         let last = messages::describe_last_drill(last_start(self.context.state));
         Plan::single_step(
             Action::Drill(DrillAction::RestoreForDrill(restore)),
@@ -73,12 +58,12 @@ impl Decision<'_> {
         match &self.observed.member {
             None if self.observed.class.is_empty() => Some(self.end_without_class(source, drill)),
             None => {
-                let restore = self.build_restore(&Restore {
-                    source,
-                    snapshot: &drill.snapshot,
-                    part: RestorePart::Member,
-                    began: drill.began,
-                });
+                let name = RestoreName {
+                    database: temporary_name(self.source_arn()),
+                    member: member_name(self.source_arn()),
+                };
+                let call = RestoreCall::Member(build_member(source, None, &name));
+                let restore = self.build_drill(call, &drill.snapshot, drill.began);
                 Some(Plan::single_step(
                     Action::Drill(DrillAction::RestoreForDrill(restore)),
                     "the restored cluster is available and has no instance",
@@ -113,65 +98,26 @@ impl Decision<'_> {
             .max_by_key(|snapshot| snapshot.taken_at)
     }
 
-    fn build_restore(&self, restore: &Restore<'_>) -> RestoreForDrill {
-        let source = restore.source;
-        let taken = self.observed.find_snapshot(restore.snapshot);
-        let is_multi_az = source.is_multi_az_cluster();
-        // A cache does not report its groups; its snapshot does.
-        let subnet_group = taken.and_then(|snapshot| snapshot.subnet_group.clone());
-        let parameter_group = taken.and_then(|snapshot| snapshot.parameter_group.clone());
+    /// Builds the action that executes the call of a real restore for a drill.
+    fn build_drill(&self, call: RestoreCall, snapshot: &Arn, began: Timestamp) -> RestoreForDrill {
         RestoreForDrill {
             source: self.source_arn().clone(),
-            snapshot: restore.snapshot.clone(),
-            into: self.restore_name(restore.part),
-            engine: source.engine.clone(),
-            engine_version: taken
-                .map(|snapshot| snapshot.engine_version.clone())
-                .filter(|version| !version.is_empty()),
-            part: restore.part,
-            class: self.restore_class(restore),
-            storage_type: source.storage_type.clone().filter(|_| is_multi_az),
-            iops: source.iops.filter(|_| is_multi_az),
-            subnet_group: source.subnet_group.clone().or(subnet_group),
-            subnets: source.subnets.clone(),
-            shards: taken
-                .and_then(|snapshot| snapshot.shards)
-                .filter(|_| source.has_cluster_mode),
-            encrypted: source.encrypted,
-            parameter_group: source.parameter_group.clone().or(parameter_group),
-            security_group: self.context.policy.group.clone(),
-            tags: self.restore_tags(restore),
-        }
-    }
-
-    /// Returns the name of the temporary database, or of one part of it.
-    fn restore_name(&self, part: RestorePart) -> String {
-        match part {
-            RestorePart::Instance | RestorePart::Cluster => temporary_name(self.source_arn()),
-            RestorePart::Member => member_name(self.source_arn()),
-        }
-    }
-
-    /// Returns the class for a restore. A cluster has none of its own, unless it is Multi-AZ.
-    fn restore_class(&self, restore: &Restore<'_>) -> String {
-        let has_class = match restore.part {
-            RestorePart::Instance | RestorePart::Member => true,
-            RestorePart::Cluster => restore.source.is_multi_az_cluster(),
-        };
-        if has_class {
-            self.observed.class.clone()
-        } else {
-            String::new()
+            snapshot: snapshot.clone(),
+            call: call.make_temporary(Temporary {
+                class: self.observed.class.clone(),
+                security_group: self.context.policy.group.clone(),
+                tags: self.restore_tags(snapshot, began),
+            }),
         }
     }
 
     /// Returns the tags by which a later run knows the drill of a temporary database.
-    fn restore_tags(&self, restore: &Restore<'_>) -> BTreeMap<String, String> {
+    fn restore_tags(&self, snapshot: &Arn, began: Timestamp) -> BTreeMap<String, String> {
         [
             (STACK, self.context.policy.stack.clone()),
             (TARGET, self.source_arn().to_string()),
-            (DRILL, restore.snapshot.to_string()),
-            (SLOT, restore.began.strftime("%FT%H:%M:%SZ").to_string()),
+            (DRILL, snapshot.to_string()),
+            (SLOT, began.strftime("%FT%H:%M:%SZ").to_string()),
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into()

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::Event;
 use lamplighter::engine::{Operation, TargetContext};
 use lamplighter::model::{Arn, Tagged};
-use lamplighter::plan::{Action, DrillAction, RestoreForDrill, RestorePart};
+use lamplighter::plan::{Action, DrillAction, RestoreCall, RestoreForDrill, RestoreInstance};
 use lamplighter::policy::StackDefaults;
 use lamplighter::state::TargetState;
 use rstest::rstest;
@@ -24,20 +24,10 @@ fn restore_into(name: &str) -> Action {
     Action::Drill(DrillAction::RestoreForDrill(RestoreForDrill {
         source: orders(),
         snapshot: orders(),
-        into: name.into(),
-        engine: "postgres".into(),
-        engine_version: None,
-        part: RestorePart::Instance,
-        class: String::new(),
-        storage_type: None,
-        iops: None,
-        subnet_group: None,
-        subnets: Vec::new(),
-        shards: None,
-        encrypted: true,
-        parameter_group: None,
-        security_group: "sg-1".into(),
-        tags: BTreeMap::new(),
+        call: RestoreCall::Instance(RestoreInstance {
+            name: name.into(),
+            ..RestoreInstance::default()
+        }),
     }))
 }
 

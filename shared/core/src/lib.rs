@@ -20,6 +20,7 @@ pub mod plan;
 pub mod policy;
 pub mod ports;
 pub mod release;
+pub mod restore;
 pub mod state;
 pub mod status;
 

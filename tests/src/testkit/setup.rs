@@ -107,6 +107,7 @@ fn virtual_environment(target: &Path) -> Result<PathBuf, String> {
         "install",
         "--quiet",
         "--disable-pip-version-check",
+        "--no-deps",
         "--require-hashes",
         "-r",
     ];

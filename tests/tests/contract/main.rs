@@ -5,5 +5,6 @@ mod corpus;
 mod manual;
 mod pictures;
 mod references;
+mod restores;
 mod rules;
 mod template;

@@ -6,6 +6,7 @@ mod backups;
 mod caches;
 mod certificates;
 mod channels;
+mod clusters;
 mod code_deploy;
 mod deploy;
 mod digest;

@@ -97,7 +97,7 @@ fn a_busy_day_is_told_section_by_section() {
     world.advance(HOUR * 16);
     let (title, text) = page(&world);
     assert_eq!(title, "daily report: 1 release");
-    insta::assert_snapshot!(text, @"
+    insta::assert_snapshot!(text, @r#"
     From Sat 21 Nov 07:00 UTC to Sun 22 Nov 07:00 UTC.
 
     Releases
@@ -105,12 +105,13 @@ fn a_busy_day_is_told_section_by_section() {
 
     Backups
     - orders: newest backup 16 h old, 1 in total, recovery point 16 h old, never drilled
+    - To restore one: the button Restore of the status widget, or invoke the function of the output DigestFunction with {"restore": "orders"}.
 
     Paused, silenced
     - shop/web: silenced until 2026-12-01 08:00 UTC
 
     Lamplighter manages 1 service and 1 database; the oldest recovery point is 16 h old (orders).
-    ");
+    "#);
 }
 
 #[test]

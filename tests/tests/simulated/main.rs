@@ -35,6 +35,7 @@ mod release_histories;
 mod release_results;
 mod request_histories;
 mod requests;
+mod restores;
 mod rollout;
 mod rotation;
 mod runs;

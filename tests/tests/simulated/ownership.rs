@@ -93,7 +93,7 @@ fn has_all(world: &World, snapshots: &BTreeSet<Arn>) -> bool {
 }
 
 /// Gives the database another name, as ModifyDBInstance does: it keeps its resource ID, and snapshots keep the old name.
-fn rename(world: &World, database: &Arn, name: &str) -> Arn {
+pub fn rename(world: &World, database: &Arn, name: &str) -> Arn {
     let mut state = world.state_mut();
     let mut renamed = state.databases.remove(database).unwrap();
     let arn = Arn::new(format!("arn:aws:rds:{HERE}:123456789012:db:{name}"));

@@ -4,11 +4,12 @@ use lamplighter::notify::Severity;
 use lamplighter::notify::console_link;
 use lamplighter::notify::html::escape_html;
 use lamplighter::status::{BackupStatus, Condition, StatusLine, TargetStatus};
+use serde_json::json;
 
 use crate::duration::format_age;
 use crate::html::{
-    Cell, LABEL_WIDTH, NAME_WIDTH, Theme, color_span, render_badge, render_link, render_row,
-    render_section,
+    Cell, LABEL_WIDTH, NAME_WIDTH, Theme, color_span, render_badge, render_button, render_link,
+    render_row, render_section,
 };
 use crate::lines::list_facts;
 use crate::report::{DailyReport, OtherIncident};
@@ -20,7 +21,12 @@ const FEW_TARGETS: usize = 25;
 const MAX_ROWS: usize = 200;
 
 /// Renders the targets, the worst first. Many healthy ones are only counted, unless they are asked for.
-pub fn render_targets(report: &DailyReport, filter: &Filter, theme: &Theme) -> String {
+pub fn render_targets(
+    report: &DailyReport,
+    filter: &Filter,
+    theme: &Theme,
+    endpoint: &str,
+) -> String {
     if let Some(Err(word)) = &filter.state {
         let known: Vec<&str> = Condition::ALL.iter().map(|known| known.label()).collect();
         let text = format!(
@@ -44,7 +50,7 @@ pub fn render_targets(report: &DailyReport, filter: &Filter, theme: &Theme) -> S
         .filter(|_| *filter == Filter::default())
         .map(|other| render_other(report, other, theme));
     let targets = listed.iter().take(MAX_ROWS);
-    let targets = targets.map(|status| render_target(report, status, theme));
+    let targets = targets.map(|status| render_target(report, status, theme, endpoint));
     let unlisted = listed.len().saturating_sub(MAX_ROWS);
     let notes = describe_rest(report, unlisted, healthy.len());
     let notes = notes.into_iter().map(|note| {
@@ -78,11 +84,16 @@ fn is_fine(condition: Condition) -> bool {
     matches!(condition, Condition::Healthy | Condition::AtRisk)
 }
 
-fn render_target(report: &DailyReport, status: &TargetStatus, theme: &Theme) -> String {
+fn render_target(
+    report: &DailyReport,
+    status: &TargetStatus,
+    theme: &Theme,
+    endpoint: &str,
+) -> String {
     let cells = [
         Cell::narrow(LABEL_WIDTH, render_badge(status.condition, theme)),
         Cell::narrow(NAME_WIDTH, render_name(report, status, theme)),
-        Cell::wide(render_lines(report, status, theme)),
+        Cell::wide(render_lines(report, status, theme) + &offer_restore(status, endpoint)),
     ];
     render_row(theme, &cells)
 }
@@ -128,6 +139,22 @@ fn render_lines(report: &DailyReport, status: &TargetStatus, theme: &Theme) -> S
         .filter(|_| status.condition.needs_attention());
     lines.extend(runbook.map(|address| render_link(theme, address, "runbook")));
     lines.join("<br>")
+}
+
+/// Renders the button that shows how to restore a database or cache.
+fn offer_restore(status: &TargetStatus, endpoint: &str) -> String {
+    let can_restore = status
+        .backups
+        .as_ref()
+        .is_some_and(|backups| backups.recovery_point.is_some());
+    if endpoint.is_empty() || !can_restore {
+        return String::new();
+    }
+    let parameters = json!({"restore": status.target.as_str()});
+    format!(
+        "<div>{}</div>",
+        render_button(endpoint, "Restore", &parameters)
+    )
 }
 
 fn render_line(line: &StatusLine, theme: &Theme) -> String {

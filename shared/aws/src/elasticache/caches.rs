@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_elasticache::Client;
-use aws_sdk_elasticache::types::{NodeGroup, ReplicationGroup, ServerlessCache};
+use aws_sdk_elasticache::types::{
+    AutomaticFailoverStatus, MultiAzStatus, NodeGroup, ReplicationGroup, ServerlessCache,
+};
 
 use super::PAGE_SIZE;
 use crate::error::aws_error;
 use crate::timestamps::to_second;
 use lamplighter::AwsError;
-use lamplighter::model::{Arn, Database, DatabaseKind};
+use lamplighter::model::{Arn, CacheSettings, Database, DatabaseKind, DatabaseSettings};
 
 /// Describes the caches with these ARNs; missing ones are left out.
 ///
@@ -92,6 +94,7 @@ async fn describe_serverless_caches(
 
 fn convert_replication_group(group: ReplicationGroup) -> Option<Database> {
     let has_cluster_mode = group.cluster_enabled.unwrap_or_default();
+    let settings = convert_group_settings(&group);
     let snapshot_node = (!has_cluster_mode).then(|| find_snapshot_node(&group));
     let first = group
         .node_groups
@@ -104,6 +107,7 @@ fn convert_replication_group(group: ReplicationGroup) -> Option<Database> {
         nodes: group.member_clusters.unwrap_or_default(),
         snapshot_node: snapshot_node.flatten(),
         has_cluster_mode,
+        settings,
         created_at: group.replication_group_create_time.and_then(to_second),
         engine: group.engine.unwrap_or_default(),
         status: group.status.unwrap_or_default(),
@@ -113,6 +117,41 @@ fn convert_replication_group(group: ReplicationGroup) -> Option<Database> {
         encrypted: group.at_rest_encryption_enabled.unwrap_or_default(),
         ..Database::default()
     })
+}
+
+fn convert_group_settings(group: &ReplicationGroup) -> DatabaseSettings {
+    let logs = group.log_delivery_configurations().iter();
+    let logs = logs.filter_map(|log| Some(log.log_type.as_ref()?.as_str().to_owned()));
+    let network_type = group.network_type.as_ref();
+    DatabaseSettings {
+        network_type: network_type.map(|network| network.as_str().to_owned()),
+        cache: CacheSettings {
+            nodes: count(group.member_clusters()),
+            shards: count(group.node_groups()),
+            has_failover: group.automatic_failover.as_ref().is_some_and(is_enabled),
+            is_multi_az: group.multi_az.as_ref() == Some(&MultiAzStatus::Enabled),
+            has_tls: group.transit_encryption_enabled.unwrap_or_default(),
+            tls_mode: group
+                .transit_encryption_mode
+                .as_ref()
+                .map(|mode| mode.as_str().to_owned()),
+            has_auth_token: group.auth_token_enabled.unwrap_or_default(),
+            user_groups: group.user_group_ids().to_vec(),
+            log_deliveries: logs.collect(),
+        },
+        ..DatabaseSettings::default()
+    }
+}
+
+fn is_enabled(failover: &AutomaticFailoverStatus) -> bool {
+    matches!(
+        failover,
+        AutomaticFailoverStatus::Enabled | AutomaticFailoverStatus::Enabling
+    )
+}
+
+fn count<T>(items: &[T]) -> u32 {
+    u32::try_from(items.len()).unwrap_or(u32::MAX)
 }
 
 /// Returns the node whose backup costs its clients the least: a replica, else the only one.
@@ -140,6 +179,14 @@ fn convert_serverless_cache(cache: ServerlessCache) -> Option<Database> {
         status: cache.status.unwrap_or_default(),
         created_at: cache.create_time.and_then(to_second),
         encrypted: true,
+        settings: DatabaseSettings {
+            security_groups: cache.security_group_ids.unwrap_or_default(),
+            cache: CacheSettings {
+                user_groups: cache.user_group_id.into_iter().collect(),
+                ..CacheSettings::default()
+            },
+            ..DatabaseSettings::default()
+        },
         subnets: cache.subnet_ids.unwrap_or_default(),
         port: cache.endpoint.as_ref().and_then(|endpoint| endpoint.port),
         address: cache.endpoint.and_then(|endpoint| endpoint.address),

@@ -2,6 +2,7 @@
 
 pub mod caches;
 pub mod drills;
+pub mod restores;
 pub mod snapshots;
 
 /// Maximum page size of every ElastiCache listing.

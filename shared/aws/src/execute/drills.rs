@@ -4,10 +4,12 @@ use super::backups::is_cache_snapshot;
 use super::capability::{Execute, unsupported};
 use crate::account::Account;
 use crate::ecs::{check_tasks, tasks};
+use crate::outcomes::creation_outcome;
 use crate::{elasticache, rds};
 use lamplighter::AwsError;
 use lamplighter::plan::{
-    Action, DeleteRestoredDatabase, DrillAction, MarkVerified, RestoreForDrill, RunCheckTask,
+    Action, DeleteRestoredDatabase, DrillAction, MarkVerified, RestoreCall, RestoreForDrill,
+    RunCheckTask,
 };
 use lamplighter::ports::capability::DrillActions;
 
@@ -39,14 +41,33 @@ impl Execute for DrillActions {
     }
 }
 
+/// Starts the restore of a snapshot to a temporary database or cache.
+///
+/// Idempotent: an existing one with that name is not an error.
 async fn restore_snapshot(
     account: &Account,
     restore: &RestoreForDrill,
 ) -> Result<String, AwsError> {
-    if restore.source.is_cache() {
-        return elasticache::drills::restore_cache(account.clients.elasticache(), restore).await;
-    }
-    rds::drills::restore_database(account.clients.rds(), restore).await
+    let snapshot = &restore.snapshot;
+    let clients = &account.clients;
+    let result = match &restore.call {
+        RestoreCall::Instance(call) => {
+            rds::restores::restore_instance(clients.rds(), snapshot, call).await
+        }
+        RestoreCall::Cluster(call) => {
+            rds::restores::restore_cluster(clients.rds(), snapshot, call).await
+        }
+        RestoreCall::Member(call) => rds::restores::create_member(clients.rds(), call).await,
+        RestoreCall::ReplicationGroup(call) => {
+            let client = clients.elasticache();
+            elasticache::restores::create_replication_group(client, snapshot, call).await
+        }
+        RestoreCall::ServerlessCache(call) => {
+            let client = clients.elasticache();
+            elasticache::restores::create_serverless_cache(client, snapshot, call).await
+        }
+    };
+    creation_outcome(result, restore.call.name())
 }
 
 async fn delete_restored(

@@ -19,6 +19,10 @@ impl<R> Databases for Aws<R> {
         rds::databases::describe_databases(self.account.clients.rds(), arns).await
     }
 
+    async fn describe_members(&self, clusters: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        rds::databases::describe_members(self.account.clients.rds(), clusters).await
+    }
+
     async fn list_snapshots(
         &self,
         place: Option<&CopyDestination>,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{CertificateDetails, DbCluster, DbInstance, DbSubnetGroup, Filter, Tag};
 
+use super::settings::{convert_cluster_settings, convert_instance_settings};
 use crate::error::aws_error;
 use crate::timestamps::to_second;
 use lamplighter::AwsError;
@@ -21,7 +22,7 @@ const NAMES_PER_CALL: usize = 100;
 pub async fn describe_databases(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
     let mut databases = Vec::new();
     for names in names_of_kind(arns, "db").chunks(NAMES_PER_CALL) {
-        let instances = describe_instances(client, names).await?;
+        let instances = describe_instances(client, "db-instance-id", names).await?;
         databases.extend(instances.into_iter().filter_map(convert_instance));
     }
     for names in names_of_kind(arns, "cluster").chunks(NAMES_PER_CALL) {
@@ -30,6 +31,19 @@ pub async fn describe_databases(client: &Client, arns: &[Arn]) -> Result<Vec<Dat
     }
     databases.retain(|database| arns.contains(&database.arn));
     Ok(databases)
+}
+
+/// Describes the instances of clusters. Source: DescribeDBInstances.
+pub async fn describe_members(
+    client: &Client,
+    clusters: &[Arn],
+) -> Result<Vec<Database>, AwsError> {
+    let mut members = Vec::new();
+    for names in names_of_kind(clusters, "cluster").chunks(NAMES_PER_CALL) {
+        let instances = describe_instances(client, "db-cluster-id", names).await?;
+        members.extend(instances.into_iter().filter_map(convert_instance));
+    }
+    Ok(members)
 }
 
 /// Returns the names in the ARNs of one kind: `orders` in `…:db:orders`.
@@ -43,11 +57,12 @@ fn names_of_kind(arns: &[Arn], kind: &str) -> Vec<String> {
 
 async fn describe_instances(
     client: &Client,
+    filter: &str,
     names: &[String],
 ) -> Result<Vec<DbInstance>, AwsError> {
     let mut pages = client
         .describe_db_instances()
-        .filters(build_filter("db-instance-id", names))
+        .filters(build_filter(filter, names))
         .max_records(PAGE_SIZE)
         .into_paginator()
         .send();
@@ -140,6 +155,7 @@ fn convert_instance(instance: DbInstance) -> Option<Database> {
         is_serverless: instance.db_instance_class.as_deref() == Some("db.serverless"),
         allocated_gib: allocated_gib(&instance),
         parameter_group: first_parameter_group(&instance),
+        settings: convert_instance_settings(&instance),
         arn: Arn::new(instance.db_instance_arn?),
         identifier: instance.db_instance_identifier?,
         engine: instance.engine.unwrap_or_default(),
@@ -176,6 +192,7 @@ fn convert_instance(instance: DbInstance) -> Option<Database> {
 fn convert_cluster(cluster: DbCluster) -> Option<Database> {
     let members = cluster.db_cluster_members.as_ref().map_or(0, Vec::len);
     Some(Database {
+        settings: convert_cluster_settings(&cluster),
         arn: Arn::new(cluster.db_cluster_arn?),
         identifier: cluster.db_cluster_identifier?,
         engine: cluster.engine.unwrap_or_default(),

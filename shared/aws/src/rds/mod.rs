@@ -2,6 +2,8 @@
 
 pub mod databases;
 pub mod drills;
+pub mod restores;
+pub mod settings;
 pub mod sharing;
 pub mod snapshot_listing;
 pub mod snapshots;

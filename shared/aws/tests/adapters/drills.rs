@@ -14,7 +14,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::model::{Arn, Task as Probe, TaskContainer};
-use lamplighter::plan::{Action, DrillAction, RestoreForDrill, RestorePart, RunCheckTask};
+use lamplighter::plan::{
+    Action, DrillAction, Network, RestoreCall, RestoreCluster, RestoreForDrill, RunCheckTask,
+};
 use lamplighter::ports::capability::DrillActions;
 use lamplighter::ports::{Databases, Executor, Tasks};
 use lamplighter_aws::Aws;
@@ -31,23 +33,23 @@ fn with_rds(rds: aws_sdk_rds::Client) -> Aws<DrillActions> {
 }
 
 #[rstest]
-#[case::multi_az("postgres", "db.c6gd.medium", Some("io1"), Some("db.c6gd.medium"))]
-#[case::aurora("aurora-postgresql", "", None, None)]
-#[case::documents("docdb", "", None, None)]
+#[case::multi_az("postgres", Some("db.c6gd.medium"), Some("io1"))]
+#[case::aurora("aurora-postgresql", None, None)]
+#[case::documents("docdb", None, None)]
 #[tokio::test]
 async fn a_cluster_is_restored_with_the_settings_of_its_kind(
     #[case] engine: &'static str,
-    #[case] class: &str,
+    #[case] class: Option<&'static str>,
     #[case] storage_type: Option<&'static str>,
-    #[case] asked: Option<&'static str>,
 ) {
     let restored = mock!(aws_sdk_rds::Client::restore_db_cluster_from_snapshot)
         .match_requests(move |r| {
             r.engine() == Some(engine)
-                && r.db_cluster_instance_class() == asked
+                && r.db_cluster_instance_class() == class
                 && r.storage_type() == storage_type
                 && r.deletion_protection() == Some(false)
-                && r.publicly_accessible() == (engine != "docdb").then_some(false)
+                && r.publicly_accessible() == class.map(|_| false)
+                && r.enable_iam_database_authentication() == (engine != "docdb").then_some(false)
                 && r.vpc_security_group_ids() == ["sg-1"]
         })
         .then_output(|| RestoreDbClusterFromSnapshotOutput::builder().build());
@@ -57,20 +59,18 @@ async fn a_cluster_is_restored_with_the_settings_of_its_kind(
         snapshot: Arn::new(
             "arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:lamplighter-shop-20261121-0300",
         ),
-        into: "lamplighter-drill-shop".into(),
-        engine: engine.into(),
-        engine_version: None,
-        part: RestorePart::Cluster,
-        class: class.into(),
-        storage_type: storage_type.map(str::to_owned),
-        iops: None,
-        subnet_group: None,
-        subnets: Vec::new(),
-        shards: None,
-        encrypted: true,
-        parameter_group: None,
-        security_group: "sg-1".into(),
-        tags: BTreeMap::new(),
+        call: RestoreCall::Cluster(RestoreCluster {
+            name: "lamplighter-drill-shop".into(),
+            engine: engine.into(),
+            class: class.map(str::to_owned),
+            storage_type: storage_type.map(str::to_owned),
+            network: Network {
+                security_groups: vec!["sg-1".into()],
+                is_public: class.map(|_| false),
+                ..Network::default()
+            },
+            ..RestoreCluster::default()
+        }),
     };
     assert_eq!(
         aws.execute(&Action::Drill(DrillAction::RestoreForDrill(restore)))

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::Arn;
+use super::{Arn, DatabaseSettings};
 
 /// A database, or a cache that is backed up like a database.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "AWS has one switch for each")]
 pub struct Database {
     pub arn: Arn,
@@ -68,6 +69,8 @@ pub struct Database {
     pub secret: Option<String>,
     /// Parameter group of the instance or of the cluster.
     pub parameter_group: Option<String>,
+    /// What a restore has to be told besides.
+    pub settings: DatabaseSettings,
     pub tags: BTreeMap<String, String>,
 }
 
@@ -77,6 +80,19 @@ impl Database {
     #[must_use]
     pub fn is_multi_az_cluster(&self) -> bool {
         self.is_cluster && ["mysql", "postgres"].contains(&self.engine.as_str())
+    }
+
+    /// Returns what a restore needs to know of the database, without what changes by itself.
+    #[must_use]
+    pub fn to_record(&self) -> Self {
+        Self {
+            status: String::new(),
+            latest_restorable: None,
+            certificate_until: None,
+            snapshot_node: None,
+            allocated_gib: None,
+            ..self.clone()
+        }
     }
 
     /// Returns what tells the database from an earlier one of its name; empty if nothing does.

@@ -12,6 +12,7 @@ mod change;
 mod code_deployment;
 mod database;
 mod database_kind;
+mod database_settings;
 mod environment;
 mod hash;
 mod image;
@@ -47,6 +48,9 @@ pub use change::CloudTrailEvent;
 pub use code_deployment::{CodeDeployGroup, CodeDeployTarget, CodeDeployment};
 pub use database::Database;
 pub use database_kind::DatabaseKind;
+pub use database_settings::{
+    CacheSettings, CapacityRange, DatabaseSettings, EnhancedMonitoring, FeatureRole,
+};
 pub use environment::EnvironmentCause;
 pub use hash::short_hash;
 pub use image::{

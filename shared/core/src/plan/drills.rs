@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Arn;
 use crate::plan::properties::{ActionProperties, ArbiterRule, LimitRule, Repair};
+use crate::plan::restores::RestoreCall;
 
 /// An action of a drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,40 +25,8 @@ pub struct RestoreForDrill {
     /// The database that the snapshot was taken of.
     pub source: Arn,
     pub snapshot: Arn,
-    /// The name of the temporary database.
-    pub into: String,
-    /// The engine, which AWS requires only for a cluster and its instance.
-    pub engine: String,
-    /// The engine version of the snapshot. Without it AWS would use the newest one for a cluster or a cache.
-    pub engine_version: Option<String>,
-    pub part: RestorePart,
-    /// The class of an instance, cluster member or Multi-AZ DB cluster; empty for any other
-    /// cluster.
-    pub class: String,
-    /// The storage type of a Multi-AZ DB cluster.
-    pub storage_type: Option<String>,
-    pub iops: Option<i32>,
-    pub subnet_group: Option<String>,
-    /// The subnets of a serverless cache, which has no subnet group.
-    pub subnets: Vec<String>,
-    /// The shards of a cache with cluster mode; `None` for one without.
-    #[serde(default)]
-    pub shards: Option<u32>,
-    /// Encryption at rest, which AWS requires only for a cache.
-    pub encrypted: bool,
-    pub parameter_group: Option<String>,
-    pub security_group: String,
-    pub tags: BTreeMap<String, String>,
-}
-
-/// The part of a database to restore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RestorePart {
-    /// An instance, or a cache of the kind of its source.
-    Instance,
-    Cluster,
-    /// The instance of a restored cluster.
-    Member,
+    /// The call of a real restore, made temporary.
+    pub call: RestoreCall,
 }
 
 /// Deletes a temporary database, or one part of it: the instance of a cluster is deleted first.
@@ -117,17 +86,14 @@ pub struct StopCheckTask {
 impl ActionProperties for DrillAction {
     fn describe(&self) -> String {
         match self {
-            Self::RestoreForDrill(RestoreForDrill {
-                snapshot,
-                into,
-                part,
-                ..
-            }) => match part {
-                RestorePart::Member => format!("add an instance to the restored cluster {into}"),
-                RestorePart::Instance | RestorePart::Cluster => {
-                    format!("restore {} to {into}", snapshot.display_name())
+            Self::RestoreForDrill(RestoreForDrill { snapshot, call, .. }) => {
+                let name = call.name();
+                if call.is_member() {
+                    format!("add an instance to the restored cluster {name}")
+                } else {
+                    format!("restore {} to {name}", snapshot.display_name())
                 }
-            },
+            }
             Self::DeleteRestoredDatabase(delete) => {
                 format!(
                     "delete the temporary database {}",

@@ -13,6 +13,7 @@ mod properties;
 mod release_properties;
 mod releases;
 mod requests;
+mod restores;
 mod scaling;
 #[cfg(test)]
 mod stable_key_tests;
@@ -25,8 +26,8 @@ use crate::notify::Message;
 pub use action::Action;
 pub use backups::{BackupAction, CopySnapshot, CreateSnapshot, DeleteSnapshot};
 pub use drills::{
-    DeleteRestoredDatabase, DrillAction, DrillResult, MarkVerified, RestoreForDrill, RestorePart,
-    RunCheckTask, StopCheckTask,
+    DeleteRestoredDatabase, DrillAction, DrillResult, MarkVerified, RestoreForDrill, RunCheckTask,
+    StopCheckTask,
 };
 pub use healing::{
     CloseIncident, DrainInstance, HealingAction, IncreaseMemory, ParkService, ReplaceTask,
@@ -42,6 +43,10 @@ pub use releases::{
     ReleaseResult, RestartTasks, RestoreStrategy, Rollback, Rollout, TrafficShiftSettings,
 };
 pub use requests::RequestAction;
+pub use restores::{
+    CreateMember, CreateReplicationGroup, CreateServerlessCache, Network, RestoreCall,
+    RestoreCluster, RestoreInstance, Temporary,
+};
 pub use scaling::{ScalingAction, SetDesiredCount, SetMinCapacity};
 
 /// A decision about one target. An empty plan has a reason too.

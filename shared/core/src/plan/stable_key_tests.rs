@@ -278,29 +278,24 @@ fn backup_actions() -> Vec<Action> {
 }
 
 fn drill_actions() -> Vec<Action> {
-    let restore = |part| {
+    let restore = |call| {
         DrillAction::RestoreForDrill(RestoreForDrill {
             source: Arn::new(DATABASE),
             snapshot: Arn::new(SNAPSHOT),
-            into: "lamplighter-drill-orders".to_owned(),
-            engine: "postgres".to_owned(),
-            engine_version: None,
-            part,
-            class: String::new(),
-            storage_type: None,
-            iops: None,
-            subnet_group: None,
-            subnets: Vec::new(),
-            shards: None,
-            encrypted: true,
-            parameter_group: None,
-            security_group: "sg-1".to_owned(),
-            tags: BTreeMap::new(),
+            call,
         })
     };
+    let instance = RestoreCall::Instance(RestoreInstance {
+        name: "lamplighter-drill-orders".to_owned(),
+        ..RestoreInstance::default()
+    });
+    let member = RestoreCall::Member(CreateMember {
+        name: "lamplighter-drill-orders".to_owned(),
+        ..CreateMember::default()
+    });
     [
-        restore(RestorePart::Instance),
-        restore(RestorePart::Member),
+        restore(instance),
+        restore(member),
         DrillAction::DeleteRestoredDatabase(DeleteRestoredDatabase {
             source: Arn::new(DATABASE),
             database: Arn::new(DATABASE),

@@ -27,6 +27,9 @@ pub struct BackupPolicy {
     pub drill: Option<DrillSchedule>,
     /// Security group of databases restored for a drill; the stack's by default.
     pub drill_group: Option<String>,
+    /// Instance class or node type of what a drill restores; the smallest offered one by default, and that of the source for
+    /// a cache.
+    pub drill_class: Option<String>,
     /// Task definition that checks the restored database: a family, or a family and a revision.
     pub check_task: Option<String>,
     /// Recovery time objective: maximum duration of a restore and its check, in seconds.
@@ -141,6 +144,10 @@ impl BackupPolicy {
             drill_group: pairs
                 .get("drill-group")
                 .map(|text| parse_drill_group(&pairs, text))
+                .transpose()?,
+            drill_class: pairs
+                .get("drill-class")
+                .map(|text| parse_drill_class(&pairs, text))
                 .transpose()?,
             check_task: pairs
                 .get("check-task")
@@ -305,6 +312,17 @@ fn parse_drill_group(pairs: &TagPairs<'_>, text: &str) -> Result<String, TagErro
     }
     Err(pairs.build_error(format!(
         "drill-group={text} is not a security group such as sg-0123456789abcdef0"
+    )))
+}
+
+fn parse_drill_class(pairs: &TagPairs<'_>, text: &str) -> Result<String, TagError> {
+    let parts: Vec<&str> = text.split('.').collect();
+    let is_known = matches!(parts.as_slice(), ["db" | "cache", family, size] if !family.is_empty() && !size.is_empty());
+    if is_known {
+        return Ok(text.to_owned());
+    }
+    Err(pairs.build_error(format!(
+        "drill-class={text} is not an instance class such as db.r6g.large, nor a node type such as cache.r7g.large"
     )))
 }
 

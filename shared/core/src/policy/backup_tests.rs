@@ -133,6 +133,10 @@ fn an_objective_that_snapshots_cannot_keep_is_found(
     "drill-group=closed is not a security group such as sg-0123456789abcdef0"
 )]
 #[case(
+    "drill-class=large",
+    "drill-class=large is not an instance class such as db.r6g.large, nor a node type such as cache.r7g.large"
+)]
+#[case(
     "check-task=a/b",
     "check-task=a/b is not a task definition such as shop-db-check or shop-db-check:3"
 )]

@@ -13,6 +13,12 @@ pub trait Databases {
     /// [`AwsError`] if a call fails.
     async fn describe_databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError>;
 
+    /// Returns the instances of clusters. Source: DescribeDBInstances.
+    ///
+    /// # Errors
+    /// [`AwsError`] if a call fails.
+    async fn describe_members(&self, clusters: &[Arn]) -> Result<Vec<Database>, AwsError>;
+
     /// Lists manual database snapshots at a place; `None` is this account and region. Reads all
     /// pages. Sources: DescribeDBSnapshots, DescribeDBClusterSnapshots.
     ///

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Arn, CopyDestination};
+use crate::model::{Arn, CopyDestination, Database};
 use crate::plan::DrillResult;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,12 +24,30 @@ pub struct BackupState {
     /// For how long the database has been stopped since its recovery point.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle: Option<IdleTime>,
+    /// The database as it was last seen, from which a restore knows its settings when it is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Box<SourceRecord>>,
     /// The time of the last attempt to take a snapshot that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot_failed_at: Option<Timestamp>,
     /// The time of the last attempt to restore a snapshot for a drill that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restore_failed_at: Option<Timestamp>,
+}
+
+/// A database and its instances as they were last seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    pub database: Database,
+    /// The instances of a cluster.
+    pub members: Vec<Database>,
+}
+
+/// The newest good copy of a database at a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyRecord {
+    pub snapshot: Arn,
+    pub taken_at: Timestamp,
 }
 
 /// For how long a database has been stopped since its recovery point.
@@ -52,6 +70,9 @@ pub struct CopyPlace {
     /// True once there has been a copy of the database.
     #[serde(default)]
     pub has_copies: bool,
+    /// The newest good copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<CopyRecord>,
     /// When a copy that failed was first noticed, after all were good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Timestamp>,
@@ -61,9 +82,11 @@ pub struct CopyPlace {
 }
 
 /// A sight of the copies of a database at a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopySight {
     pub has_copies: bool,
+    /// The newest good copy.
+    pub newest: Option<CopyRecord>,
     pub has_failed: bool,
     /// Every copy is good, and none is due.
     pub is_complete: bool,

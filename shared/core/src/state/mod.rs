@@ -18,7 +18,7 @@ mod target_tests;
 mod timeline;
 
 pub use attempt::Attempt;
-pub use backups::{BackupState, CopyPlace, CopySight, PolicyUse};
+pub use backups::{BackupState, CopyPlace, CopyRecord, CopySight, PolicyUse, SourceRecord};
 pub use certificates::RecordedCertificate;
 pub use healing::{
     HealStep, HealthIncident, HealthState, NoneServes, Parked, RunWatch, SwitchedCapacity,

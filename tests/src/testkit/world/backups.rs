@@ -14,6 +14,20 @@ impl Databases for World {
         Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
     }
 
+    async fn describe_members(&self, clusters: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        self.pages("DescribeDBInstances", "members", clusters.len(), 100)
+            .await?;
+        let state = self.state();
+        let names: Vec<String> = clusters.iter().map(Arn::display_name).collect();
+        let members = state.databases.values().filter(|database| {
+            let cluster = database.cluster.as_ref();
+            cluster.is_some_and(|cluster| names.contains(cluster))
+        });
+        Ok(members
+            .filter_map(|database| state.described(&database.arn))
+            .collect())
+    }
+
     async fn list_snapshots(
         &self,
         place: Option<&CopyDestination>,

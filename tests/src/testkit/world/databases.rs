@@ -7,7 +7,7 @@ use lamplighter::AwsError;
 use lamplighter::model::{Arn, Database, DatabaseKind, Quota, Quotas, Snapshot};
 use lamplighter::plan::{
     CopySnapshot, CreateSnapshot, DeleteRestoredDatabase, DeleteSnapshot, MarkVerified,
-    RestoreForDrill, RestorePart,
+    RestoreCall, RestoreForDrill,
 };
 use lamplighter::policy::{STACK, TARGET, VERIFIED};
 use lamplighter::ports::SnapshotFilter;
@@ -157,7 +157,7 @@ impl World {
 
     pub(super) async fn restore(&self, restore: &RestoreForDrill) -> Result<String, AwsError> {
         let answered = self
-            .call("RestoreDBInstanceFromDBSnapshot", &restore.into)
+            .call("RestoreDBInstanceFromDBSnapshot", restore.call.name())
             .await?;
         {
             let mut state = self.state_mut();
@@ -165,26 +165,32 @@ impl World {
                 .databases
                 .get(&restore.source)
                 .is_some_and(|source| source.has_cluster_mode);
-            if has_cluster_mode != restore.shards.is_some() {
+            let shards = match &restore.call {
+                RestoreCall::ReplicationGroup(call) => call.shards,
+                RestoreCall::Instance(_)
+                | RestoreCall::Cluster(_)
+                | RestoreCall::Member(_)
+                | RestoreCall::ServerlessCache(_) => None,
+            };
+            if has_cluster_mode != shards.is_some() {
                 return Err(error(
                     "CreateReplicationGroup",
-                    &restore.into,
+                    restore.call.name(),
                     "InvalidParameterValue",
                     "cluster mode needs automatic failover and shards, and nothing else has them",
                 ));
             }
-            let (service, kind) = match (restore.part, restore.source.database_kind()) {
-                (RestorePart::Cluster, _) => ("rds", "cluster"),
-                (_, Some(DatabaseKind::ServerlessCache)) => ("elasticache", "serverlesscache"),
-                (_, Some(DatabaseKind::ReplicationGroup)) => ("elasticache", "replicationgroup"),
-                _ => ("rds", "db"),
+            let (service, kind, cluster) = match &restore.call {
+                RestoreCall::Instance(_) => ("rds", "db", None),
+                RestoreCall::Cluster(_) => ("rds", "cluster", None),
+                RestoreCall::Member(call) => ("rds", "db", Some(call.cluster.clone())),
+                RestoreCall::ReplicationGroup(_) => ("elasticache", "replicationgroup", None),
+                RestoreCall::ServerlessCache(_) => ("elasticache", "serverlesscache", None),
             };
             let arn = Arn::new(format!(
                 "arn:aws:{service}:eu-west-1:123456789012:{kind}:{}",
-                restore.into
+                restore.call.name()
             ));
-            let cluster = (restore.part == RestorePart::Member)
-                .then(|| restore.into.trim_end_matches("-1").to_owned());
             let source = state
                 .databases
                 .get(&restore.source)
@@ -193,22 +199,23 @@ impl World {
             let status = "creating".to_owned();
             let restored = Database {
                 arn: arn.clone(),
-                identifier: restore.into.clone(),
+                identifier: restore.call.name().to_owned(),
                 status,
                 cluster,
                 ..source
             };
             let version = restore
-                .engine_version
-                .clone()
-                .unwrap_or(restored.engine_version.clone());
+                .call
+                .engine_version()
+                .unwrap_or(&restored.engine_version)
+                .to_owned();
             let restored = Database {
                 engine_version: version,
                 ..restored
             };
             let restored = Database {
                 is_cluster: kind == "cluster",
-                class: restore.class.clone(),
+                class: restore.call.class().to_owned(),
                 ..restored
             };
             let began = state.now;
@@ -218,10 +225,11 @@ impl World {
             state
                 .tags
                 .entry(arn)
-                .or_insert_with(|| restore.tags.clone());
+                .or_insert_with(|| restore.call.tags().clone());
         }
-        confirm_answer(answered, "RestoreDBInstanceFromDBSnapshot", &restore.into)?;
-        Ok(format!("{} is being made", restore.into))
+        let name = restore.call.name();
+        confirm_answer(answered, "RestoreDBInstanceFromDBSnapshot", name)?;
+        Ok(format!("{name} is being made"))
     }
 
     pub(super) async fn remove(&self, remove: &DeleteRestoredDatabase) -> Result<String, AwsError> {

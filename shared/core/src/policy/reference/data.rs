@@ -65,6 +65,12 @@ pub const BACKUP_TAG: TagReference = TagReference {
             "The security group of the temporary database.",
         ),
         pair(
+            "drill-class",
+            "class such as `db.r6g.large`",
+            "the smallest offered",
+            "The instance class of the temporary database, or the node type of the temporary cache.",
+        ),
+        pair(
             "check-task",
             "family or `family:revision`",
             "",

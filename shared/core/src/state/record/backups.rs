@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::CopyDestination;
+use crate::model::{CopyDestination, Database};
 use crate::plan::{Action, BackupAction, DrillAction};
-use crate::state::backups::{BackupState, CopyPlace, CopySight, IdleTime, PolicyUse};
+use crate::state::backups::{BackupState, CopyPlace, CopySight, IdleTime, PolicyUse, SourceRecord};
 use crate::state::target::TargetState;
 
 /// Time for which a policy is remembered after another one replaced it.
@@ -57,12 +57,22 @@ impl BackupState {
         }
     }
 
+    /// Records the database as it is seen, with the instances of a cluster.
+    pub fn record_source(&mut self, database: &Database, members: &[Database]) {
+        let record = SourceRecord {
+            database: database.to_record(),
+            members: members.iter().map(Database::to_record).collect(),
+        };
+        self.source = Some(Box::new(record));
+    }
+
     /// Records what is seen of the copies at a place.
     pub fn record_copies(&mut self, place: &CopyDestination, sight: CopySight, now: Timestamp) {
         let Some(known) = self.places.get_mut(place) else {
             return;
         };
         known.has_copies |= sight.has_copies;
+        known.newest = sight.newest;
         if sight.has_failed {
             known.failing_since = known.failing_since.or(Some(now));
         } else if sight.is_complete {

@@ -2,19 +2,18 @@
 
 use jiff::Timestamp;
 
-use crate::plan::{DrillAction, RestorePart};
+use crate::plan::DrillAction;
 use crate::state::target::TargetState;
 
 impl TargetState {
     /// Records that an action of a drill has taken effect.
     pub(in crate::state) fn record_drill_action(&mut self, action: &DrillAction, at: Timestamp) {
         match action {
-            DrillAction::RestoreForDrill(restore) => match restore.part {
-                RestorePart::Instance | RestorePart::Cluster => {
+            DrillAction::RestoreForDrill(restore) => {
+                if !restore.call.is_member() {
                     self.backups.drill = Some((at, restore.snapshot.clone()));
                 }
-                RestorePart::Member => {}
-            },
+            }
             DrillAction::DeleteRestoredDatabase(delete) => {
                 if let Some(outcome) = &delete.outcome {
                     self.backups.last_drill = Some(outcome.clone());

@@ -1,0 +1,108 @@
+//! Plans the restore of one database or cache.
+
+use lamplighter::model::Arn;
+use lamplighter::policy::StackDefaults;
+use lamplighter::ports::ledger::JournalReader;
+use lamplighter::ports::list_snapshots_of;
+use lamplighter::restore::{LostDatabase, RestorePlan};
+use lamplighter::state::TargetState;
+use lamplighter::{AwsError, Error, MalformedEvent};
+
+use crate::reads::Reads;
+
+/// Resource types of databases and caches, as their ARNs have them.
+const RESOURCE_TYPES: [(&str, &str); 4] = [
+    ("rds", "db"),
+    ("rds", "cluster"),
+    ("elasticache", "replicationgroup"),
+    ("elasticache", "serverlesscache"),
+];
+
+/// Plans how to bring back a database or cache, by its name or ARN. It may be gone, if Lamplighter backed it up.
+///
+/// # Errors
+/// [`Error`] if a call fails, if nothing has that name, or if several things have it.
+pub async fn plan_restore<C: Reads, L: JournalReader>(
+    name: &str,
+    (cloud, ledger): (&C, &L),
+    defaults: &StackDefaults,
+) -> Result<RestorePlan, Error> {
+    let mut found = Vec::new();
+    for arn in list_candidates(name, defaults) {
+        let state = ledger.read_state(&arn).await?;
+        if let Some(lost) = find_database(&arn, &state, cloud).await? {
+            found.push((lost, state));
+        }
+    }
+    match found.as_slice() {
+        [(lost, state)] => Ok(RestorePlan::new(lost, &defaults.stack, &state.backups)),
+        [] => Err(unknown(name).into()),
+        several => {
+            let arns: Vec<&str> = several
+                .iter()
+                .map(|(lost, _)| lost.database.arn.as_str())
+                .collect();
+            let problem = format!(
+                "several have the name {name}: restore one of {}",
+                arns.join(", ")
+            );
+            Err(MalformedEvent(problem).into())
+        }
+    }
+}
+
+fn unknown(name: &str) -> MalformedEvent {
+    MalformedEvent(format!(
+        "restore: no database or cache is called {name}, and Lamplighter never backed one up. \
+         A deleted one that it did not back up is restored by RESTORE.md."
+    ))
+}
+
+/// Lists the ARNs that a name may stand for.
+fn list_candidates(name: &str, defaults: &StackDefaults) -> Vec<Arn> {
+    if name.starts_with("arn:") {
+        return vec![Arn::new(name)];
+    }
+    let own = Arn::new(&defaults.topic);
+    let candidates = RESOURCE_TYPES.iter().map(|(service, kind)| {
+        Arn::new(format!(
+            "arn:{}:{service}:{}:{}:{kind}:{name}",
+            own.partition(),
+            own.region(),
+            own.account_id()
+        ))
+    });
+    candidates.collect()
+}
+
+/// Returns what is known of a database; `None` if it neither exists nor was recorded.
+async fn find_database<C: Reads>(
+    arn: &Arn,
+    state: &TargetState,
+    cloud: &C,
+) -> Result<Option<LostDatabase>, AwsError> {
+    let arns = std::slice::from_ref(arn);
+    let described = if arn.is_cache() {
+        cloud.describe_caches(arns).await?
+    } else {
+        cloud.describe_databases(arns).await?
+    };
+    let described = described.into_iter().next();
+    let recorded = state.backups.source.as_deref().cloned().unwrap_or_default();
+    let exists = described.is_some();
+    let recorded_database = (!recorded.database.identifier.is_empty()).then_some(recorded.database);
+    let Some(database) = described.or(recorded_database) else {
+        return Ok(None);
+    };
+    let members = if exists && database.is_cluster {
+        cloud.describe_members(arns).await?
+    } else {
+        recorded.members
+    };
+    Ok(Some(LostDatabase {
+        snapshots: list_snapshots_of(arn, Some(&database), cloud).await?,
+        members,
+        exists,
+        database,
+    }))
+}

@@ -1,0 +1,233 @@
+//! The calls of a restore as commands of the AWS CLI.
+
+use crate::plan::{
+    CreateMember, CreateReplicationGroup, CreateServerlessCache, RestoreCall, RestoreCluster,
+    RestoreInstance,
+};
+use crate::restore::command::{CliCommand, Word};
+use crate::restore::origin::{Origin, Place};
+
+impl RestoreCall {
+    /// Writes the call as a command. In another region or account, the reader chooses the network, and there are no groups of
+    /// parameters or options of the source.
+    #[must_use]
+    pub fn to_command(&self, origin: &Origin) -> CliCommand {
+        match self {
+            Self::Instance(call) => restore_instance(call, origin),
+            Self::Cluster(call) => restore_cluster(call, origin),
+            Self::Member(call) => create_member(call, origin),
+            Self::ReplicationGroup(call) => create_replication_group(call, origin),
+            Self::ServerlessCache(call) => create_serverless_cache(call, origin),
+        }
+    }
+}
+
+/// Returns the service of the AWS CLI that manages an engine.
+pub fn service_of(engine: &str) -> &'static str {
+    match engine {
+        "docdb" => "docdb",
+        "neptune" => "neptune",
+        _ => "rds",
+    }
+}
+
+fn restore_instance(call: &RestoreInstance, origin: &Origin) -> CliCommand {
+    let command = match origin {
+        Origin::Snapshot { arn, .. } => {
+            CliCommand::new("rds", "restore-db-instance-from-db-snapshot", origin)
+                .option("db-instance-identifier", &call.name)
+                .option("db-snapshot-identifier", &arn.display_name())
+        }
+        Origin::PointInTime { source, .. } => {
+            CliCommand::new("rds", "restore-db-instance-to-point-in-time", origin)
+                .option("target-db-instance-identifier", &call.name)
+                .option("source-db-instance-identifier", &source.display_name())
+                .switch("use-latest-restorable-time", true)
+        }
+    };
+    let is_here = origin.place() == Place::Here;
+    command
+        .option("db-instance-class", &call.class)
+        .network_at(origin.place(), &call.network)
+        .optional(
+            "db-parameter-group-name",
+            call.parameter_group.as_ref().filter(|_| is_here),
+        )
+        .optional(
+            "option-group-name",
+            call.option_group.as_ref().filter(|_| is_here),
+        )
+        .switch("multi-az", call.is_multi_az)
+        .optional("storage-type", call.storage_type.as_ref())
+        .optional("iops", call.iops)
+        .switch("deletion-protection", call.is_protected)
+        .switch("auto-minor-version-upgrade", call.upgrades_minor_versions)
+        .switch("copy-tags-to-snapshot", call.copies_tags_to_snapshots)
+        .switch(
+            "enable-iam-database-authentication",
+            call.has_iam_authentication,
+        )
+        .options(
+            "enable-cloudwatch-logs-exports",
+            call.log_exports.iter().map(Word::from),
+        )
+        .tags(&call.tags)
+}
+
+fn restore_cluster(call: &RestoreCluster, origin: &Origin) -> CliCommand {
+    let service = service_of(&call.engine);
+    let is_here = origin.place() == Place::Here;
+    let (command, is_point_in_time) = match origin {
+        Origin::Snapshot { arn, .. } => {
+            let command = CliCommand::new(service, "restore-db-cluster-from-snapshot", origin)
+                .option("db-cluster-identifier", &call.name)
+                .option("snapshot-identifier", &arn.display_name())
+                .option("engine", &call.engine)
+                .optional("engine-version", call.engine_version.as_ref());
+            (command, false)
+        }
+        Origin::PointInTime { source, .. } => {
+            let command = CliCommand::new(service, "restore-db-cluster-to-point-in-time", origin)
+                .option("db-cluster-identifier", &call.name)
+                .option("source-db-cluster-identifier", &source.display_name())
+                .switch("use-latest-restorable-time", true);
+            (command, true)
+        }
+    };
+    // DocumentDB takes no parameter group here.
+    let has_parameters = is_here && !(is_point_in_time && service == "docdb");
+    let capacity = call.capacity.as_ref();
+    let capacity = capacity
+        .map(|capacity| format!("MinCapacity={},MaxCapacity={}", capacity.min, capacity.max));
+    let command = command
+        .network_at(origin.place(), &call.network)
+        .optional(
+            "db-cluster-parameter-group-name",
+            call.parameter_group.as_ref().filter(|_| has_parameters),
+        )
+        .optional("db-cluster-instance-class", call.class.as_ref())
+        .optional("storage-type", call.storage_type.as_ref())
+        .optional("iops", call.iops)
+        .optional("serverless-v2-scaling-configuration", capacity)
+        .switch("deletion-protection", call.is_protected)
+        .switch("copy-tags-to-snapshot", call.copies_tags_to_snapshots)
+        .options(
+            "enable-cloudwatch-logs-exports",
+            call.log_exports.iter().map(Word::from),
+        );
+    let command = match service {
+        "docdb" => command,
+        _ => command.switch(
+            "enable-iam-database-authentication",
+            call.has_iam_authentication,
+        ),
+    };
+    command.tags(&call.tags)
+}
+
+fn create_member(call: &CreateMember, origin: &Origin) -> CliCommand {
+    let command = CliCommand::new(service_of(&call.engine), "create-db-instance", origin)
+        .option("db-instance-identifier", &call.name)
+        .option("db-cluster-identifier", &call.cluster)
+        .option("engine", &call.engine);
+    let command = if call.class.is_empty() {
+        command.option("db-instance-class", Word::Variable("CLASS"))
+    } else {
+        command.option("db-instance-class", &call.class)
+    };
+    let is_here = origin.place() == Place::Here;
+    let command = command
+        .optional(
+            "db-parameter-group-name",
+            call.parameter_group.as_ref().filter(|_| is_here),
+        )
+        .optional("promotion-tier", call.promotion_tier);
+    let command = match call.is_public {
+        Some(is_public) => command.switch("publicly-accessible", is_public),
+        None => command,
+    };
+    let monitoring = call
+        .monitoring
+        .as_ref()
+        .filter(|_| origin.place() != Place::Vault);
+    let command = command
+        .optional(
+            "monitoring-interval",
+            monitoring.map(|monitoring| monitoring.interval_seconds),
+        )
+        .optional(
+            "monitoring-role-arn",
+            monitoring.map(|monitoring| &monitoring.role),
+        );
+    let command = if call.has_performance_insights {
+        command.switch("enable-performance-insights", true)
+    } else {
+        command
+    };
+    command.tags(&call.tags)
+}
+
+fn create_replication_group(call: &CreateReplicationGroup, origin: &Origin) -> CliCommand {
+    let command = CliCommand::new("elasticache", "create-replication-group", origin)
+        .option("replication-group-id", &call.name)
+        .option("replication-group-description", &call.description);
+    let command = match origin {
+        Origin::Snapshot { arn, .. } => command.option("snapshot-name", &arn.display_name()),
+        Origin::PointInTime { .. } => command,
+    };
+    let command = command
+        .option("engine", &call.engine)
+        .optional("engine-version", call.engine_version.as_ref())
+        .option("cache-node-type", &call.class)
+        .optional(
+            "cache-subnet-group-name",
+            call.network.subnet_group.as_ref(),
+        );
+    let command = if call.network.security_groups.is_empty() {
+        command.option("security-group-ids", Word::Variable("SECURITY_GROUP"))
+    } else {
+        let groups = call.network.security_groups.iter().map(Word::from);
+        command.options("security-group-ids", groups)
+    };
+    let command = command
+        .optional("port", call.network.port)
+        .optional("cache-parameter-group-name", call.parameter_group.as_ref())
+        .optional("num-cache-clusters", call.nodes)
+        .optional("num-node-groups", call.shards)
+        .optional("replicas-per-node-group", call.replicas)
+        .switch("automatic-failover-enabled", call.has_failover)
+        .switch("multi-az-enabled", call.is_multi_az)
+        .switch("at-rest-encryption-enabled", call.is_encrypted)
+        .switch("transit-encryption-enabled", call.has_tls)
+        .optional("transit-encryption-mode", call.tls_mode.as_ref())
+        .options("user-group-ids", call.user_groups.iter().map(Word::from));
+    let command = if call.has_auth_token {
+        command.option("auth-token", Word::Variable("AUTH_TOKEN"))
+    } else {
+        command
+    };
+    let command = if call.has_data_tiering() {
+        command.switch("data-tiering-enabled", true)
+    } else {
+        command
+    };
+    command.tags(&call.tags)
+}
+
+fn create_serverless_cache(call: &CreateServerlessCache, origin: &Origin) -> CliCommand {
+    let command = CliCommand::new("elasticache", "create-serverless-cache", origin)
+        .option("serverless-cache-name", &call.name)
+        .option("engine", &call.engine);
+    let command = match origin {
+        Origin::Snapshot { arn, .. } => command.option("snapshot-arns-to-restore", arn.as_str()),
+        Origin::PointInTime { .. } => command,
+    };
+    command
+        .options("subnet-ids", call.subnets.iter().map(Word::from))
+        .options(
+            "security-group-ids",
+            call.security_groups.iter().map(Word::from),
+        )
+        .optional("user-group-id", call.user_group.as_ref())
+        .tags(&call.tags)
+}

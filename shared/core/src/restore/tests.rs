@@ -1,0 +1,449 @@
+//! Tests of restore plans: what they say, and what holds for all of them.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::*;
+use crate::model::{
+    Arn, CapacityRange, CopyDestination, Database, EnhancedMonitoring, FeatureRole, Snapshot,
+    build_snapshot_tags,
+};
+use crate::plan::{DrillResult, RestoreCall, Temporary};
+use crate::state::{BackupState, CopyPlace, CopyRecord};
+
+const NOW: Timestamp = Timestamp::constant(1_795_233_600, 0); // 2026-11-21T04:00:00Z
+const STACK: &str = "lamplighter";
+
+fn arn(resource: &str) -> Arn {
+    let service = if resource.contains("cache") || resource.contains("replicationgroup") {
+        "elasticache"
+    } else {
+        "rds"
+    };
+    Arn::new(format!(
+        "arn:aws:{service}:eu-west-1:123456789012:{resource}"
+    ))
+}
+
+/// A PostgreSQL instance with everything that a restore can lose.
+fn orders() -> Database {
+    let mut database = Database {
+        arn: arn("db:orders"),
+        identifier: "orders".into(),
+        engine: "postgres".into(),
+        engine_version: "16.4".into(),
+        resource_id: "db-ORDERS".into(),
+        status: "available".into(),
+        class: "db.r6g.large".into(),
+        storage_type: Some("io2".into()),
+        iops: Some(12_000),
+        backup_retention_days: 7,
+        multi_az: true,
+        encrypted: true,
+        deletion_protection: true,
+        subnet_group: Some("private".into()),
+        port: Some(5432),
+        user: "shop".into(),
+        secret: Some("arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1".into()),
+        parameter_group: Some("pg16-shop".into()),
+        tags: tags(&[
+            ("team", "pay ments"),
+            ("lamplighter:managed", "paused"),
+            ("lamplighter:backup", "at=03:00 keep=7d"),
+        ]),
+        ..Database::default()
+    };
+    let settings = &mut database.settings;
+    settings.security_groups = vec!["sg-1".into(), "sg-2".into()];
+    settings.option_group = Some("audit".into());
+    settings.log_exports = vec!["postgresql".into(), "upgrade".into()];
+    settings.has_iam_authentication = true;
+    settings.upgrades_minor_versions = true;
+    settings.backup_window = Some("02:00-02:30".into());
+    settings.maintenance_window = Some("sun:04:00-sun:04:30".into());
+    settings.monitoring = Some(EnhancedMonitoring {
+        interval_seconds: 60,
+        role: "arn:aws:iam::123456789012:role/monitoring".into(),
+    });
+    settings.has_performance_insights = true;
+    settings.max_allocated_gib = Some(500);
+    settings.roles = vec![FeatureRole {
+        feature: "s3Import".into(),
+        role: "arn:aws:iam::123456789012:role/import".into(),
+    }];
+    settings.read_replicas = vec!["orders-replica".into()];
+    database
+}
+
+fn cluster(engine: &str) -> LostDatabase {
+    let mut database = orders();
+    database.arn = arn("cluster:shop");
+    database.identifier = "shop".into();
+    database.engine = engine.into();
+    database.is_cluster = true;
+    database.class = String::new();
+    database.storage_type = None;
+    database.iops = None;
+    database.multi_az = false;
+    database.parameter_group = Some("shop-parameters".into());
+    database.settings.option_group = None;
+    database.settings.writer = Some("shop-b".into());
+    let member = |name: &str, tier| {
+        let mut member = Database {
+            arn: arn(&format!("db:{name}")),
+            identifier: name.into(),
+            engine: engine.into(),
+            class: "db.r6g.large".into(),
+            cluster: Some("shop".into()),
+            parameter_group: Some("shop-members".into()),
+            ..Database::default()
+        };
+        member.settings.promotion_tier = Some(tier);
+        member
+    };
+    lost(database, vec![member("shop-a", 1), member("shop-b", 0)])
+}
+
+fn multi_az_cluster() -> LostDatabase {
+    let mut lost = cluster("postgres");
+    lost.members.clear();
+    lost.database.class = "db.m6gd.large".into();
+    lost.database.storage_type = Some("gp3".into());
+    lost.database.iops = Some(3_000);
+    lost
+}
+
+fn serverless_cluster() -> LostDatabase {
+    let mut lost = cluster("aurora-postgresql");
+    lost.database.settings.capacity = Some(CapacityRange {
+        min: "0.5".into(),
+        max: "4".into(),
+    });
+    for member in &mut lost.members {
+        member.class = "db.serverless".into();
+    }
+    lost
+}
+
+fn replication_group(has_cluster_mode: bool) -> LostDatabase {
+    let mut database = Database {
+        arn: arn("replicationgroup:sessions"),
+        identifier: "sessions".into(),
+        engine: "valkey".into(),
+        class: "cache.r7g.large".into(),
+        nodes: vec!["sessions-001".into(), "sessions-002".into()],
+        has_cluster_mode,
+        encrypted: true,
+        port: Some(6379),
+        ..Database::default()
+    };
+    let cache = &mut database.settings.cache;
+    (cache.nodes, cache.shards) = if has_cluster_mode { (6, 3) } else { (2, 1) };
+    (cache.has_failover, cache.is_multi_az, cache.has_tls) = (true, true, true);
+    cache.tls_mode = Some("required".into());
+    cache.has_auth_token = true;
+    let mut lost = lost(database, Vec::new());
+    for snapshot in &mut lost.snapshots {
+        snapshot.engine_version = "8.0.1".into();
+        snapshot.shards = has_cluster_mode.then_some(3);
+        snapshot.subnet_group = Some("private".into());
+        snapshot.parameter_group = Some("valkey8-shop".into());
+    }
+    lost
+}
+
+fn serverless_cache() -> LostDatabase {
+    let mut database = Database {
+        arn: arn("serverlesscache:sessions"),
+        identifier: "sessions".into(),
+        engine: "valkey".into(),
+        subnets: vec!["subnet-1".into(), "subnet-2".into()],
+        ..Database::default()
+    };
+    database.settings.security_groups = vec!["sg-1".into()];
+    lost(database, Vec::new())
+}
+
+fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let pairs = pairs.iter();
+    pairs
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+/// A database with a snapshot of this night and a verified one of the night before.
+fn lost(database: Database, members: Vec<Database>) -> LostDatabase {
+    let night = |day: &str, at: SignedDuration, is_verified: bool| {
+        let name = format!("lamplighter-{}-{day}-0300", database.identifier);
+        let kind = if database.is_cluster {
+            "cluster-snapshot"
+        } else if database.arn.resource().starts_with("serverlesscache") {
+            "serverlesscachesnapshot"
+        } else {
+            "snapshot"
+        };
+        let mut own = build_snapshot_tags(&database, STACK, "slot", "7d");
+        if is_verified {
+            own.insert("lamplighter:verified".into(), "true".into());
+        }
+        Snapshot {
+            arn: Arn::new(format!(
+                "arn:aws:{}:eu-west-1:123456789012:{kind}:{name}",
+                database.arn.service()
+            )),
+            identifier: name,
+            database: database.identifier.clone(),
+            kind: database.arn.database_kind().unwrap_or_default(),
+            status: "available".into(),
+            taken_at: Some(NOW - at),
+            engine_version: database.engine_version.clone(),
+            resource_id: database.resource_id.clone(),
+            tags: own,
+            ..Snapshot::default()
+        }
+    };
+    LostDatabase {
+        snapshots: vec![
+            night("20261121", SignedDuration::from_hours(1), false),
+            night("20261120", SignedDuration::from_hours(25), true),
+        ],
+        database,
+        members,
+        exists: true,
+    }
+}
+
+/// A state with copies in another region and in the vault, and a drill.
+fn state(kind: &str, name: &str) -> BackupState {
+    let copy = |region: &str, account: &str| CopyPlace {
+        newest: Some(CopyRecord {
+            snapshot: Arn::new(format!(
+                "arn:aws:rds:{region}:{account}:{kind}:lamplighter-{name}-20261120-0300-3f2a"
+            )),
+            taken_at: NOW - SignedDuration::from_hours(25),
+        }),
+        ..CopyPlace::default()
+    };
+    let place = |text| CopyDestination::parse(text).unwrap();
+    BackupState {
+        places: BTreeMap::from([
+            (place("eu-central-1"), copy("eu-central-1", "123456789012")),
+            (place("vault"), copy("eu-west-1", "345678901234")),
+        ]),
+        last_drill: Some(DrillResult {
+            snapshot: arn("snapshot:lamplighter-orders-20261120-0300"),
+            began: NOW - SignedDuration::from_hours(20),
+            took: 1_260,
+            checked: None,
+            passed: true,
+        }),
+        ..BackupState::default()
+    }
+}
+
+fn with_recovery(mut lost: LostDatabase) -> LostDatabase {
+    lost.database.latest_restorable = Some(NOW - SignedDuration::from_mins(5));
+    lost
+}
+
+fn render(lost: &LostDatabase, state: &BackupState) -> String {
+    RestorePlan::new(lost, STACK, state).render(NOW)
+}
+
+#[rstest]
+#[case::instance("instance", lost(orders(), Vec::new()), state("snapshot", "orders"))]
+#[case::aurora(
+    "aurora",
+    cluster("aurora-postgresql"),
+    state("cluster-snapshot", "shop")
+)]
+#[case::documents("documents", cluster("docdb"), BackupState::default())]
+#[case::multi_az_cluster("multi-az-cluster", multi_az_cluster(), BackupState::default())]
+#[case::serverless_cluster("serverless-cluster", serverless_cluster(), BackupState::default())]
+fn the_plan_of_a_database(
+    #[case] name: &str,
+    #[case] lost: LostDatabase,
+    #[case] state: BackupState,
+) {
+    let lost = with_recovery(lost);
+    insta::assert_snapshot!(name, render(&lost, &state));
+}
+
+#[rstest]
+#[case::group("cache", replication_group(false))]
+#[case::cluster_mode("cache-cluster-mode", replication_group(true))]
+#[case::serverless("cache-serverless", serverless_cache())]
+fn the_plan_of_a_cache(#[case] name: &str, #[case] lost: LostDatabase) {
+    insta::assert_snapshot!(name, render(&lost, &BackupState::default()));
+}
+
+#[test]
+fn a_deleted_database_is_restored_from_its_record_and_takes_its_name_at_once() {
+    let mut lost = with_recovery(lost(orders(), Vec::new()));
+    lost.exists = false;
+    let plan = RestorePlan::new(&lost, STACK, &BackupState::default());
+    let text = plan.render(NOW);
+    assert!(text.contains("AWS no longer describes it"), "{text}");
+    assert!(!text.contains("point-in-time"), "{text}");
+    assert!(!text.contains("orders-old"), "{text}");
+    assert_eq!(plan.newest(), Some(NOW - SignedDuration::from_hours(1)));
+}
+
+#[test]
+fn without_any_backup_the_plan_says_so() {
+    let mut lost = lost(orders(), Vec::new());
+    lost.snapshots.clear();
+    let text = render(&lost, &BackupState::default());
+    assert!(text.contains("Nothing can be restored"), "{text}");
+}
+
+#[test]
+fn snapshots_of_others_are_not_restored() {
+    let mut lost = lost(orders(), Vec::new());
+    for snapshot in &mut lost.snapshots {
+        snapshot
+            .tags
+            .insert("lamplighter:stack".into(), "other".into());
+    }
+    assert_eq!(
+        RestorePlan::new(&lost, STACK, &BackupState::default()).ways,
+        []
+    );
+}
+
+#[test]
+fn an_unknown_class_is_chosen_by_the_reader() {
+    let mut lost = cluster("aurora-mysql");
+    lost.members.clear();
+    let text = render(&lost, &BackupState::default());
+    assert!(text.contains("CLASS=…"), "{text}");
+    assert!(text.contains("--db-instance-class \"$CLASS\""), "{text}");
+}
+
+#[rstest]
+#[case::new("8.0.1", Some("8.0"))]
+#[case::redis_7("7.0.7", Some("7.0"))]
+#[case::old("5.0.5", Some("5.0.5"))]
+#[case::unknown("", None)]
+fn the_version_of_a_cache_is_what_aws_takes(#[case] version: &str, #[case] asked: Option<&str>) {
+    let mut lost = replication_group(false);
+    let snapshot = lost.snapshots.first_mut().unwrap();
+    snapshot.engine_version = version.into();
+    let call = build_restore(&lost.database, Some(snapshot), "sessions-restored");
+    assert_eq!(call.engine_version(), asked);
+}
+
+fn any_lost() -> impl Strategy<Value = LostDatabase> {
+    let kinds = prop_oneof![
+        Just(lost(orders(), Vec::new())),
+        Just(cluster("aurora-postgresql")),
+        Just(cluster("aurora-mysql")),
+        Just(cluster("docdb")),
+        Just(cluster("neptune")),
+        Just(multi_az_cluster()),
+        Just(serverless_cluster()),
+        Just(replication_group(false)),
+        Just(replication_group(true)),
+        Just(serverless_cache()),
+    ];
+    let name = "[a-z][a-z0-9]{0,20}(-[a-z0-9]{1,40})?";
+    (kinds, name, any::<[bool; 6]>()).prop_map(|(mut lost, name, switches)| {
+        let [public, exists, members, recovery, secret, monitored] = switches;
+        let kind = lost
+            .database
+            .arn
+            .resource()
+            .split(':')
+            .next()
+            .unwrap()
+            .to_owned();
+        let max = if lost.database.arn.is_cache() { 40 } else { 63 };
+        let name: String = name.chars().take(max).collect();
+        let name = name.trim_end_matches('-');
+        lost.database.arn = arn(&format!("{kind}:{name}"));
+        lost.database.identifier = name.to_owned();
+        lost.database.publicly_accessible = public;
+        for snapshot in &mut lost.snapshots {
+            let target = lost.database.arn.to_string();
+            snapshot.tags.insert("lamplighter:target".into(), target);
+            snapshot.database = name.to_owned();
+        }
+        lost.exists = exists;
+        if !members {
+            lost.members.clear();
+        }
+        if !secret {
+            lost.database.secret = None;
+        }
+        if !monitored {
+            lost.database.settings.monitoring = None;
+        }
+        if recovery && !lost.database.arn.is_cache() {
+            lost = with_recovery(lost);
+        }
+        lost
+    })
+}
+
+proptest! {
+    /// Nothing in place is touched before the last step, every variable is introduced, and nothing operates the restored
+    /// database before somebody says so.
+    #[test]
+    fn plans_are_complete_and_touch_nothing_early(lost in any_lost()) {
+        let kind = if lost.database.is_cluster { "cluster-snapshot" } else { "snapshot" };
+        let state = if lost.database.arn.is_cache() {
+            BackupState::default()
+        } else {
+            state(kind, &lost.database.identifier)
+        };
+        let plan = RestorePlan::new(&lost, STACK, &state);
+        prop_assert!(!plan.ways.is_empty());
+        for way in &plan.ways {
+            let mut introduced = way.losses.join(" ");
+            for (n, step) in way.steps.iter().enumerate() {
+                introduced.push_str(&step.title);
+                for command in &step.commands {
+                    let words: Vec<String> = command.words().map(ToString::to_string).collect();
+                    let is_last = n + 1 == way.steps.len();
+                    let names_source = words.contains(&lost.database.identifier);
+                    let is_origin = words.iter().any(|word| word.starts_with("--source-db-"));
+                    prop_assert!(!names_source || is_origin || is_last, "{command}");
+                    for word in command.words() {
+                        if let Word::Variable(name) = word {
+                            let text = format!("{name}=…");
+                            prop_assert!(introduced.contains(&text), "{name} in {command}");
+                        }
+                    }
+                    let tagged = words.iter().any(|word| word.contains("lamplighter:managed"));
+                    let is_tagging = words.iter().any(|word| word == "add-tags-to-resource");
+                    prop_assert!(!tagged || is_tagging, "{command}");
+                }
+            }
+        }
+    }
+
+    /// A drill makes nothing that is public, protected, open to others or bigger than it has to be.
+    #[test]
+    fn a_drill_is_private_and_small(lost in any_lost()) {
+        let call = build_restore(&lost.database, lost.snapshots.first(), "lamplighter-drill-x");
+        let member = build_member(&lost.database, lost.members.first(), &RestoreName {
+            database: "lamplighter-drill-x".into(),
+            member: "lamplighter-drill-x-1".into(),
+        });
+        for call in [call, RestoreCall::Member(member)] {
+            let temporary = call.make_temporary(Temporary {
+                class: "db.t4g.medium".into(),
+                security_group: "sg-drill".into(),
+                tags: tags(&[("lamplighter:drill", "x")]),
+            });
+            let json = serde_json::to_value(&temporary).unwrap().to_string();
+            prop_assert!(!json.contains(r#""is_public":true"#), "{json}");
+            prop_assert!(!json.contains(r#""is_protected":true"#), "{json}");
+            prop_assert!(!json.contains("sg-1") && !json.contains("restored-from"), "{json}");
+            prop_assert!(["", "db.t4g.medium"].contains(&temporary.class()), "{json}");
+        }
+    }
+}
