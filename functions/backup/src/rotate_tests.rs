@@ -152,6 +152,22 @@ fn times(text: &str) -> Vec<Timestamp> {
 )] // restic, pgBackRest
 #[case::the_only_one("1h", "2020-01-01T00:00", "2020-01-01T00:00")] // pgBackRest
 #[case::all_tiers("1h+1d+1w+1m", "2026-11-19T03:00 x3 24h", "2026-11-21T03:00")] // restic: one may be all of them
+#[case::the_last_three("3l", "2026-11-12T03:00 x10 24h", "2026-11-19T03:00 x3 24h")] // restic
+#[case::the_last_three_of_an_hour(
+    "3l",
+    "2026-11-21T03:00,2026-11-21T03:10,2026-11-21T03:20,2026-11-21T03:30",
+    "2026-11-21T03:10,2026-11-21T03:20,2026-11-21T03:30"
+)] // restic
+#[case::the_last_besides_days(
+    "2l+2d",
+    "2026-11-19T03:00 x6 12h",
+    "2026-11-20T15:00,2026-11-21T03:00,2026-11-21T15:00"
+)] // restic
+#[case::years(
+    "2y",
+    "2025-06-30T03:00,2025-12-31T03:00,2026-01-01T03:00,2026-11-21T03:00",
+    "2025-12-31T03:00,2026-11-21T03:00"
+)] // restic
 #[case::a_year_of_months("12m", "2025-01-15T03:00 x24 720h", "2026-01-10T03:00 x12 720h")] // restic
 fn the_policy_keeps(#[case] policy: &str, #[case] taken: &str, #[case] kept: &str) {
     let snapshots: Vec<Snapshot> = times(taken).into_iter().map(snapshot).collect();
@@ -263,8 +279,10 @@ fn one_that_is_being_made_for_a_day_is_stuck() {
 }
 
 prop_compose! {
-    fn policies()(hours in 0_u32..30, days in 0_u32..10, weeks in 0_u32..6, months in 0_u32..6) -> Retention {
-        Retention { hours, days, weeks, months }
+    fn policies()(
+        last in 0_u32..5, hours in 0_u32..30, days in 0_u32..10, weeks in 0_u32..6, months in 0_u32..6, years in 0_u32..3
+    ) -> Retention {
+        Retention { last, hours, days, weeks, months, years }
     }
 }
 

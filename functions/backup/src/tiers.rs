@@ -1,6 +1,6 @@
-//! The tiers of a retention policy: hours, days, weeks and months. Pure.
+//! The tiers of a retention policy: last snapshots, hours, days, weeks, months and years. Pure.
 //!
-//! A tier keeps the newest snapshot of each hour, day, week or month, for as many periods as the
+//! A tier keeps the newest snapshot of each hour, day, week, month or year, for as many periods as the
 //! policy says. Periods without a snapshot don't count. While a tier is not full, it also keeps the
 //! oldest snapshot. restic's `forget` works the same way:
 //! <https://restic.readthedocs.io/en/stable/060_forget.html>.
@@ -17,17 +17,19 @@ struct Tier {
     left: u32,
     /// Period of the last snapshot that the tier kept.
     last: Option<String>,
-    /// Format of the period that a time belongs to, for `strftime`.
+    /// Format of the period that a time belongs to, for `strftime`; empty if each snapshot is one.
     period: &'static str,
 }
 
 /// Returns the tiers' reasons to keep each good snapshot, newest first.
 pub fn reasons_of_tiers(good: &[&Snapshot], keep: &Retention, zone: &TimeZone) -> Vec<Vec<String>> {
     let mut tiers = [
+        Tier::new("last snapshot", keep.last, ""),
         Tier::new("hour", keep.hours, "%F %H:00 %:z"),
         Tier::new("day", keep.days, "%F"),
         Tier::new("week", keep.weeks, "%G-W%V"),
         Tier::new("month", keep.months, "%Y-%m"),
+        Tier::new("year", keep.years, "%Y"),
     ];
     good.iter()
         .enumerate()
@@ -37,7 +39,7 @@ pub fn reasons_of_tiers(good: &[&Snapshot], keep: &Retention, zone: &TimeZone) -
             let is_oldest = place + 1 == good.len();
             tiers
                 .iter_mut()
-                .filter_map(|tier| tier.claim_period(&at, is_oldest))
+                .filter_map(|tier| tier.claim_period(place, &at, is_oldest))
                 .collect()
         })
         .collect()
@@ -55,8 +57,12 @@ impl Tier {
 
     /// Returns the reason to keep a snapshot of this time, and counts its period; `None` if the
     /// tier doesn't keep it.
-    fn claim_period(&mut self, at: &Zoned, is_oldest: bool) -> Option<String> {
-        let period = at.strftime(self.period).to_string();
+    fn claim_period(&mut self, place: usize, at: &Zoned, is_oldest: bool) -> Option<String> {
+        let period = if self.period.is_empty() {
+            (place + 1).to_string()
+        } else {
+            at.strftime(self.period).to_string()
+        };
         let is_new = self.last.as_ref() != Some(&period);
         if self.left == 0 || !(is_new || is_oldest) {
             return None;

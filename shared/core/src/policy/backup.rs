@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::clock::{parse_time_of_day, parse_time_zone};
 use super::grammar::{TagError, TagPairs, parse_seconds};
 use super::reference::BACKUP_TAG;
-use super::{BACKUP, StackDefaults};
+use super::{BACKUP, Retention, StackDefaults};
 use crate::model::{CopyDestination, Database};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -48,32 +48,6 @@ pub enum Slots {
 const SECONDS_PER_DAY: i64 = 86_400;
 /// The time that a snapshot may take from its slot on: until a sweep requests it, and until it is complete.
 const SNAPSHOT_TIME: SignedDuration = SignedDuration::from_mins(30);
-
-/// Retention per tier. `24h+7d+4w+12m` keeps hourly snapshots for 24 hours, and so on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Retention {
-    pub hours: u32,
-    pub days: u32,
-    pub weeks: u32,
-    pub months: u32,
-}
-
-impl std::fmt::Display for Retention {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let tiers = [
-            (self.hours, 'h'),
-            (self.days, 'd'),
-            (self.weeks, 'w'),
-            (self.months, 'm'),
-        ];
-        let parts: Vec<String> = tiers
-            .iter()
-            .filter(|(n, _)| *n > 0)
-            .map(|(n, unit)| format!("{n}{unit}"))
-            .collect();
-        f.write_str(&parts.join("+"))
-    }
-}
 
 impl DrillSchedule {
     /// Returns the time between two drills.
@@ -258,37 +232,6 @@ fn parse_slots(pairs: &TagPairs<'_>, defaults: &StackDefaults) -> Result<Slots, 
 
 fn parse_retention(pairs: &TagPairs<'_>, text: &str) -> Result<Retention, TagError> {
     text.parse().map_err(|problem| pairs.build_error(problem))
-}
-
-/// Parses `24h+7d+4w+12m`. The error says what is wrong.
-impl std::str::FromStr for Retention {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |part: &str| {
-            format!("keep={part} is not a number with the unit h, d, w or m (months) such as 7d")
-        };
-        let mut keep = Self::default();
-        for part in text.split('+') {
-            let (number, unit) = part
-                .split_at_checked(part.len().saturating_sub(1))
-                .ok_or_else(|| wrong(part))?;
-            let number = number.parse().ok().filter(|n| *n > 0);
-            let number = number.ok_or_else(|| wrong(part))?;
-            let tier = match unit {
-                "h" => &mut keep.hours,
-                "d" => &mut keep.days,
-                "w" => &mut keep.weeks,
-                "m" => &mut keep.months,
-                _ => return Err(wrong(part)),
-            };
-            if *tier > 0 {
-                return Err(format!("keep= has the unit \"{unit}\" twice"));
-            }
-            *tier = number;
-        }
-        Ok(keep)
-    }
 }
 
 fn parse_copy_destinations(

@@ -8,6 +8,7 @@ use jiff::civil::Time;
 use super::backup::*;
 use super::{StackDefaults, TagError};
 use crate::model::{CopyDestination, Database};
+use crate::policy::Retention;
 
 fn parse(value: &str) -> Result<BackupPolicy, TagError> {
     BackupPolicy::parse(value, &StackDefaults::default())
@@ -23,7 +24,7 @@ fn reads_tiers_copies_and_drills() {
             hours: 24,
             days: 7,
             weeks: 4,
-            months: 0
+            ..Retention::default()
         }
     );
     assert_eq!(
@@ -31,6 +32,14 @@ fn reads_tiers_copies_and_drills() {
         (Some(3_600), Some(DrillSchedule::Weekly))
     );
     assert_eq!(policy.copy, [CopyDestination::parse("eu-west-1").unwrap()]);
+}
+
+#[rstest]
+#[case::all("3l+24h+7d+4w+12m+2y")]
+#[case::last("5l")]
+#[case::years("7y")]
+fn retention_is_written_as_it_is_read(#[case] text: &str) {
+    assert_eq!(text.parse::<Retention>().unwrap().to_string(), text);
 }
 
 #[test]
@@ -119,7 +128,7 @@ fn an_objective_that_snapshots_cannot_keep_is_found(
 #[case("at=03:00 every=1h", "at= and every= are mutually exclusive")]
 #[case(
     "keep=7",
-    "keep=7 is not a number with the unit h, d, w or m (months) such as 7d"
+    "keep=7 is not a number with the unit l (last), h, d, w, m (months) or y such as 7d"
 )]
 #[case("keep=7d+8d", "keep= has the unit \"d\" twice")]
 #[case("every=5m", "every=5m is not a duration of at least 1 hour such as 6h")]

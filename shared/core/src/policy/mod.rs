@@ -20,6 +20,7 @@ mod grammar;
 mod heal;
 mod logs;
 pub mod reference;
+mod retention;
 mod scale;
 mod schedule;
 mod stack;
@@ -36,7 +37,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 pub use alarms::{AlarmPolicy, bound_key, format_bound};
-pub use backup::{BackupPolicy, DrillSchedule, Retention, Slots};
+pub use backup::{BackupPolicy, DrillSchedule, Slots};
 pub use check::check_tags;
 pub use deploy::DeployPolicy;
 pub use deploy_options::{
@@ -46,6 +47,7 @@ pub use freeze::frozen_until;
 pub use grammar::{TagError, find_closest};
 pub use heal::{HealMode, HealPolicy, OnCrashLoop};
 pub use logs::{ExportRetention, LogsPolicy};
+pub use retention::Retention;
 pub use scale::{Autoscaling, QueuePolicy, ScalePolicy};
 pub use schedule::ScheduleWindow;
 pub use stack::{

@@ -30,9 +30,9 @@ pub const BACKUP_TAG: TagReference = TagReference {
         ),
         pair(
             "keep",
-            "`24h+7d+4w+12m`",
+            "`3l+24h+7d+4w+12m+2y`",
             "`RetentionDays`",
-            "Retention by tier: hours, days, weeks, months.",
+            "Retention by tier: last snapshots, hours, days, weeks, months, years.",
         ),
         pair(
             "rpo",
