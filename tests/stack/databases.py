@@ -220,8 +220,13 @@ def copy_snapshot(p):
         return rds._error("DBSnapshotAlreadyExists", f"Snapshot {name} already exists.", 400)
     if original["StorageEncrypted"] and not rds._p(p, "KmsKeyId"):
         return rds._error("KMSKeyNotAccessibleFault", "an encrypted copy needs a key in its region", 400)
+    options, group = original.get("PermanentOptions"), rds._p(p, "OptionGroupName")
+    if options and not group:
+        text = f"The snapshot requires a target option group with the following options: [{options}]"
+        return rds._error("InvalidParameterValue", text, 400)
     arn = f"arn:aws:rds:{responses.get_region()}:{account}:snapshot:{name}"
     copied = {**original, "DBSnapshotIdentifier": name, "DBSnapshotArn": arn, "TagList": rds._parse_tags(p)}
+    copied["OptionGroupName"] = group or "default"
     copied["OriginalSnapshotCreateTime"] = original["SnapshotCreateTime"]
     rds._snapshots[name] = copied
     inner = f"<CopyDBSnapshotResult><DBSnapshot>{rds._snapshot_xml(copied)}</DBSnapshot></CopyDBSnapshotResult>"
@@ -275,7 +280,7 @@ def change(request: dict) -> dict:
 
 
 def snapshot(request: dict) -> dict:
-    """{name, database?, at?, tags?, status?, shared?}: makes a snapshot of an instance as it would be, or changes
+    """{name, database?, at?, tags?, status?, shared?, options?}: makes a snapshot of an instance as it would be, or changes
     one. Nothing is told unless it becomes ``available``."""
     name = request["name"]
     known = rds._snapshots.get(name)
@@ -288,6 +293,7 @@ def snapshot(request: dict) -> dict:
     if "tags" in request:
         known["TagList"] = [{"Key": key, "Value": value} for key, value in request["tags"].items()]
     known["Status"] = request.get("status", was)
+    known["PermanentOptions"] = request.get("options")
     if request.get("shared"):
         SHARED.setdefault(name, set()).add("210987654321")
     if was == "creating" and known["Status"] == "available":
@@ -309,6 +315,7 @@ def of_region() -> list:
             "database": s["DBInstanceIdentifier"],
             "at": s["SnapshotCreateTime"],
             "status": s["Status"],
+            "option_group": s.get("OptionGroupName"),
             "tags": {tag["Key"]: tag["Value"] for tag in s["TagList"]},
         }
         for s in rds._snapshots.values()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use lamplighter::Plan;
-use lamplighter::model::{CopyDestination, Snapshot};
+use lamplighter::model::{CopyDestination, DatabaseKind, Snapshot};
 use lamplighter::notify::Message;
 use lamplighter::plan::{Action, BackupAction, CopySnapshot, Step};
 
@@ -80,6 +80,11 @@ impl Decision<'_> {
             identifier: snapshot.copy_name(),
             to: place.clone(),
             key: snapshot.encrypted.then(|| self.copy_key(place).to_owned()),
+            option_group: self
+                .policy
+                .copy_option_group
+                .clone()
+                .filter(|_| snapshot.kind == DatabaseKind::Instance),
             tags: snapshot.copy_tags(self.now),
         };
         Step {

@@ -174,6 +174,14 @@ pub fn create_database(stack: &Stack, name: &str, tags: &[(&str, &str)]) -> Stri
     stack
         .query("rds", "CreateDBInstance", &form)
         .unwrap_or_else(|xml| panic!("{xml}"));
+    tag_database(stack, name, tags)
+}
+
+/// Sets tags of a database.
+///
+/// # Panics
+/// Where the stack refuses.
+pub fn tag_database(stack: &Stack, name: &str, tags: &[(&str, &str)]) -> String {
     let arn = format!("arn:aws:rds:{REGION}:{ACCOUNT}:db:{name}");
     let keys: Vec<(String, &str)> = tags
         .iter()

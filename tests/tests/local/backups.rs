@@ -3,7 +3,7 @@
 use e2e::testkit::backups::{backed_up, name, set_state, snapshots, taken_on};
 use e2e::testkit::ledger::{journal, wait_until_idle};
 use e2e::testkit::stack::Stack;
-use e2e::testkit::traffic::create_database;
+use e2e::testkit::traffic::{create_database, tag_database};
 use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
 };
@@ -331,6 +331,50 @@ fn a_copy_goes_to_another_region_with_its_tags() {
     wait_until_idle(&stack);
     assert_eq!(there().as_array().unwrap().len(), 1);
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+}
+
+/// AWS copies a snapshot of Oracle with a time zone or TDE only with an option group that has these options.
+#[test]
+fn a_copy_with_permanent_options_needs_an_option_group_there() {
+    let stack = Stack::start(&[]).unwrap();
+    stack.control("settings", json!({"events": false, "snapshots": "manual"}));
+    let tags = |copy: &str| {
+        [
+            ("lamplighter:managed", "true".to_owned()),
+            (
+                "lamplighter:backup",
+                format!("at=00:00 copy=eu-central-1{copy}"),
+            ),
+        ]
+    };
+    let set_tags = |copy: &str| {
+        let tags = tags(copy);
+        let tags = tags.each_ref().map(|(key, value)| (*key, value.as_str()));
+        tag_database(&stack, "orders", &tags);
+    };
+    create_database(&stack, "orders", &[]);
+    set_tags("");
+    taken_on(&stack, "orders", 0..1);
+    let options = json!({"name": name("orders", 0), "options": "Timezone"});
+    stack.control("snapshot", options);
+    sweep(&stack);
+    stack.until("the refusal is told", || {
+        let mail = stack.mail();
+        mail.iter()
+            .any(|mail| {
+                mail.to_string()
+                    .contains("requires a target option group with the following options")
+            })
+            .then_some(())
+    });
+    wait_until_idle(&stack);
+    set_tags(" copy-option-group=oracle-rome");
+    sweep(&stack);
+    let copy = stack.until("it is copied", || {
+        let there = stack.control("snapshots", json!({"region": "eu-central-1"}));
+        there.as_array().and_then(|all| all.first().cloned())
+    });
+    assert_eq!(copy["option_group"], "oracle-rome");
 }
 
 #[test]

@@ -139,6 +139,7 @@ async fn copy_instance_snapshot(client: &Client, copy: &CopySnapshot) -> Result<
         .target_db_snapshot_identifier(name)
         .source_db_snapshot_identifier(copy.snapshot.as_str())
         .set_kms_key_id(copy.key.clone())
+        .set_option_group_name(copy.option_group.clone())
         .copy_tags(false)
         .set_tags(Some(build_tags(&copy.tags)));
     let answer = request.send().await;

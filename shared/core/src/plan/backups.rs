@@ -37,6 +37,9 @@ pub struct CopySnapshot {
     pub to: CopyDestination,
     /// A KMS key at the destination, if the snapshot is encrypted.
     pub key: Option<String>,
+    /// An option group at the destination, for a snapshot of an instance.
+    #[serde(default)]
+    pub option_group: Option<String>,
     /// The only tags of the copy.
     pub tags: BTreeMap<String, String>,
 }

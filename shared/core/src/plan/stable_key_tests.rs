@@ -257,6 +257,7 @@ fn backup_actions() -> Vec<Action> {
             identifier: "lamplighter-orders-20261121-0300-3f2a".into(),
             to: CopyDestination::parse(to).unwrap(),
             key: None,
+            option_group: None,
             tags: BTreeMap::new(),
         })
     };

@@ -24,6 +24,8 @@ pub struct BackupPolicy {
     pub copy: Vec<CopyDestination>,
     /// KMS key at the destination for encrypted copies; RDS's default key if absent.
     pub copy_key: Option<String>,
+    /// Option group at the destination for copies of instances; the default one if absent.
+    pub copy_option_group: Option<String>,
     pub drill: Option<DrillSchedule>,
     /// Security group of databases restored for a drill; the stack's by default.
     pub drill_group: Option<String>,
@@ -111,6 +113,7 @@ impl BackupPolicy {
                 .transpose()?
                 .unwrap_or_default(),
             copy_key: pairs.get("copy-key").map(str::to_owned),
+            copy_option_group: pairs.get("copy-option-group").map(str::to_owned),
             drill: pairs
                 .get("drill")
                 .map(|text| parse_drill(&pairs, text))

@@ -53,6 +53,12 @@ pub const BACKUP_TAG: TagReference = TagReference {
             "The key at the destination for encrypted snapshots.",
         ),
         pair(
+            "copy-option-group",
+            "option group",
+            "the default one there",
+            "The option group at the destination, which copies of instances with permanent options (TDE, time zone) need.",
+        ),
+        pair(
             "drill",
             "`daily`, `weekly`, `monthly`",
             "",
