@@ -73,8 +73,9 @@ impl ReportInputs {
         let mut snapshots = Vec::new();
         if !instances.is_empty() {
             described.extend(cloud.describe_databases(&instances).await?);
-            snapshots.extend(cloud.list_snapshots(None, SnapshotFilter::All).await?);
         }
+        // Also without a database: the backups of a deleted one are left.
+        snapshots.extend(cloud.list_snapshots(None, SnapshotFilter::All).await?);
         if !caches.is_empty() {
             described.extend(cloud.describe_caches(&caches).await?);
             snapshots.extend(cloud.list_cache_snapshots(SnapshotFilter::All).await?);

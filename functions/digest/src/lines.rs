@@ -6,8 +6,8 @@ use lamplighter::status::{BackupStatus, StatusLine, TargetStatus};
 
 use crate::duration::{format_age, format_duration, format_time};
 use crate::report::{
-    DailyReport, Entry, FindingGroup, IncidentSummary, Money, OtherIncident, ReleaseStatus,
-    ReleaseSummary, ScalingSummary, Spending, TimeAtMaximum,
+    DailyReport, Entry, FindingGroup, IncidentSummary, Money, OrphanedBackups, OtherIncident,
+    ReleaseStatus, ReleaseSummary, ScalingSummary, Spending, TimeAtMaximum,
 };
 
 /// The number of targets that a finding names.
@@ -149,6 +149,26 @@ pub fn format_backups(report: &DailyReport, name: &str, backups: &BackupStatus) 
         Some(drill) => format!("drill failed {} ago", format_age(report, drill.began)),
     };
     format!("{name}: {newest}, {recovery_point}, {drill}")
+}
+
+/// Formats the backups of a database that is gone or no longer tagged.
+pub fn format_orphans(report: &DailyReport, orphans: &OrphanedBackups) -> String {
+    let count = pluralize(orphans.count, "backup");
+    let newest = format_age(report, orphans.newest);
+    let oldest = format_age(report, orphans.oldest);
+    let age = if orphans.count > 1 {
+        format!("{newest} to {oldest} old")
+    } else {
+        format!("{newest} old")
+    };
+    let price = orphans
+        .most_usd
+        .map(|usd| format!(", at most {usd:.2} USD a month"))
+        .unwrap_or_default();
+    format!(
+        "{}, which is gone or no longer tagged: {count}, {age}{price}. Nothing deletes them",
+        orphans.name
+    )
 }
 
 /// Lists the costs by application, or why they are not available.

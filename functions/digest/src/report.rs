@@ -4,6 +4,7 @@ mod actions;
 mod findings;
 mod incidents;
 mod notes;
+mod orphans;
 mod releases;
 mod scaling;
 mod spending;
@@ -20,6 +21,7 @@ use crate::window::Window;
 use findings::group_findings;
 use incidents::list_incidents;
 use notes::{list_expiring, list_notes};
+use orphans::list_orphans;
 use releases::list_releases;
 use scaling::summarize_scaling;
 use spending::{stack_cost, summarize_spending};
@@ -29,6 +31,7 @@ pub(crate) use actions::{RunKey, run_key};
 pub use findings::FindingGroup;
 pub use incidents::IncidentSummary;
 pub use notes::{Entry, list_wide_requests};
+pub use orphans::OrphanedBackups;
 pub use releases::{ReleaseStatus, ReleaseSummary};
 pub use scaling::{ScalingSummary, TimeAtMaximum};
 pub use spending::{Money, Spending};
@@ -54,6 +57,8 @@ pub struct DailyReport {
     /// Certificates and silences that end soon.
     pub expiring: Vec<Entry>,
     pub findings: Vec<FindingGroup>,
+    /// Backups whose database is gone or no longer tagged.
+    pub orphans: Vec<OrphanedBackups>,
     /// Costs by application; the error code if they are not available, `None` if they are disabled.
     pub costs: Option<Result<Vec<Spending>, String>>,
     /// The cost of the stack itself on the last day.
@@ -89,6 +94,7 @@ impl DailyReport {
                 .collect(),
             expiring: list_expiring(inputs, now),
             findings: group_findings(&statuses),
+            orphans: list_orphans(inputs, &defaults.stack),
             statuses,
             costs: inputs
                 .costs

@@ -5,8 +5,8 @@ use lamplighter::status::{Condition, TargetStatus};
 
 use crate::duration::{format_age, format_time};
 use crate::lines::{
-    format_backups, format_entry, format_finding, format_incident, format_other_incident,
-    format_release, format_scaling, format_status, list_costs,
+    format_backups, format_entry, format_finding, format_incident, format_orphans,
+    format_other_incident, format_release, format_scaling, format_status, list_costs,
 };
 use crate::report::DailyReport;
 
@@ -93,10 +93,18 @@ pub fn render_body(report: &DailyReport) -> String {
         format_time(report, report.window.to.min(report.now))
     );
     if report.is_quiet() {
-        return format!(
-            "{period}\nNo releases, scaling, incidents or open findings.\n{}",
-            summarize_coverage(report)
-        );
+        let lines = [
+            period,
+            "No releases, scaling, incidents or open findings.".to_owned(),
+            summarize_coverage(report),
+        ];
+        let orphans = report.orphans.iter();
+        let orphans = orphans.map(|orphans| format_orphans(report, orphans));
+        return lines
+            .into_iter()
+            .chain(orphans)
+            .collect::<Vec<_>>()
+            .join("\n");
     }
     let sections = list_sections(report);
     let sections = sections
@@ -122,6 +130,9 @@ fn list_sections(report: &DailyReport) -> [Section; 9] {
     let mut backups = Section::from_items("Backups", &listed, |(name, backups)| {
         format_backups(report, name, backups)
     });
+    let orphans = report.orphans.iter();
+    let orphans = orphans.map(|orphans| format_orphans(report, orphans));
+    backups.lines.extend(orphans);
     if let Some((name, _)) = listed.first() {
         backups.lines.push(explain_restore(name));
     }

@@ -225,3 +225,55 @@ fn a_renamed_database_is_drilled_from_its_earlier_backups() {
     drill_once(&world);
     assert!(drilled_class(&world).is_some());
 }
+
+/// The text of the report of the next day.
+fn report(world: &World) -> String {
+    let answer = ask(world, &json!({"day": "2026-11-22"})).unwrap();
+    answer["text"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_report_lists_backups_whose_database_is_gone() {
+    let world = World::new();
+    world.web();
+    let orders = world.database("orders", "every=6h");
+    hours(&world, 14, &with_vault());
+    world.advance(SignedDuration::from_hours(14));
+    assert!(
+        !report(&world).contains("no longer tagged"),
+        "{}",
+        report(&world)
+    );
+    // A renamed database keeps its backups.
+    let invoices = rename(&world, &orders, "invoices");
+    assert!(
+        !report(&world).contains("no longer tagged"),
+        "{}",
+        report(&world)
+    );
+    world.state_mut().databases.remove(&invoices);
+    world.state_mut().tags.remove(&invoices);
+    let text = report(&world);
+    let line = "orders, which is gone or no longer tagged: 2 backups, ";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
+fn a_database_made_again_does_not_own_the_backups_of_the_first_one() {
+    let world = World::new();
+    world.web();
+    let orders = world.database("orders", "every=6h");
+    hours(&world, 14, &with_vault());
+    if let Some(database) = world.state_mut().databases.get_mut(&orders) {
+        "db-AGAIN".clone_into(&mut database.resource_id);
+    }
+    world.advance(SignedDuration::from_hours(14));
+    assert!(
+        report(&world).contains("orders, which is gone"),
+        "{}",
+        report(&world)
+    );
+    // Its plan offers none of them.
+    let text = plan(&world, "orders");
+    assert!(text.contains("Nothing can be restored"), "{text}");
+}
