@@ -18,6 +18,9 @@ const RESOURCE_TYPES: [(&str, &str); 4] = [
     ("elasticache", "serverlesscache"),
 ];
 
+/// Maximum name length of caches. AWS refuses to look for a longer one.
+const MAX_CACHE_NAME_LENGTH: usize = 40;
+
 /// Plans how to bring back a database or cache, by its name or ARN. It may be gone, if Lamplighter backed it up.
 ///
 /// # Errors
@@ -35,6 +38,7 @@ pub async fn plan_restore<C: Reads, L: JournalReader>(
         }
     }
     match found.as_slice() {
+        [(lost, _)] if lost.database.cluster.is_some() => Err(describe_member(lost).into()),
         [(lost, state)] => Ok(RestorePlan::new(lost, &defaults.stack, &state.backups)),
         [] => Err(unknown(name).into()),
         several => {
@@ -51,6 +55,15 @@ pub async fn plan_restore<C: Reads, L: JournalReader>(
     }
 }
 
+/// Says that an instance comes back with its cluster.
+fn describe_member(lost: &LostDatabase) -> MalformedEvent {
+    let cluster = lost.database.cluster.as_deref().unwrap_or_default();
+    MalformedEvent(format!(
+        "{} is an instance of the cluster {cluster}: restore that",
+        lost.database.identifier
+    ))
+}
+
 fn unknown(name: &str) -> MalformedEvent {
     MalformedEvent(format!(
         "restore: no database or cache is called {name}, and Lamplighter never backed one up. \
@@ -64,7 +77,10 @@ fn list_candidates(name: &str, defaults: &StackDefaults) -> Vec<Arn> {
         return vec![Arn::new(name)];
     }
     let own = Arn::new(&defaults.topic);
-    let candidates = RESOURCE_TYPES.iter().map(|(service, kind)| {
+    let candidates = RESOURCE_TYPES
+        .iter()
+        .filter(|(service, _)| *service == "rds" || name.len() <= MAX_CACHE_NAME_LENGTH);
+    let candidates = candidates.map(|(service, kind)| {
         Arn::new(format!(
             "arn:{}:{service}:{}:{}:{kind}:{name}",
             own.partition(),

@@ -1,5 +1,6 @@
 //! Clusters on the local stack: their drills, and restore plans that the AWS CLI runs.
 
+use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -252,6 +253,15 @@ fn the_plan_of_a_cluster_brings_it_back_under_its_name(#[case] kind: Kind, #[cas
     }
 }
 
+/// The commands of the runbook that list backups of each kind.
+fn listing() -> String {
+    let runbook = fs::read_to_string(root().join("RESTORE.md")).unwrap();
+    let blocks = runbook.split("```sh\n").skip(1);
+    let mut blocks = blocks.filter_map(|block| block.split("```").next());
+    let listing = blocks.find(|block| block.contains("describe-db-snapshots"));
+    listing.expect("commands that list backups").to_owned()
+}
+
 #[rstest]
 #[case::snapshot("From the snapshot")]
 #[case::to_a_time("latest point in time")]
@@ -272,6 +282,8 @@ fn the_plan_of_an_instance_brings_it_back_under_its_name(#[case] way: &str) {
         (!snapshots.as_array().unwrap().is_empty()).then_some(())
     });
     wait_until_idle(&stack);
+    let listed = run(&stack, &format!("DB=orders\n{}", listing()));
+    assert!(listed.contains("lamplighter-orders-"), "{listed}");
     let way = find_way(&plan(&stack, "orders"), way);
     let said = run(&stack, &way);
     assert!(said.contains("orders-restored"), "{said}");

@@ -155,6 +155,21 @@ fn a_wrong_name_is_refused(#[case] payload: Value, #[case] said: &str) {
 }
 
 #[test]
+fn an_instance_of_a_cluster_comes_back_with_it() {
+    let world = World::new();
+    let member = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:shop-a");
+    world.keep_database(&member, "at=03:00", |database| Database {
+        cluster: Some("shop".into()),
+        ..database
+    });
+    let refusal = refusal(&world, &json!({"restore": "shop-a"}));
+    assert!(
+        refusal.contains("an instance of the cluster shop: restore that"),
+        "{refusal}"
+    );
+}
+
+#[test]
 fn a_name_of_several_things_is_asked_back() {
     let (world, orders) = night();
     let cluster = Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:orders");

@@ -33,8 +33,8 @@ pub async fn restore_instance(
         .set_iops(call.iops)
         .deletion_protection(call.is_protected)
         .auto_minor_version_upgrade(call.upgrades_minor_versions)
-        .copy_tags_to_snapshot(call.copies_tags_to_snapshots)
-        .enable_iam_database_authentication(call.has_iam_authentication)
+        .set_copy_tags_to_snapshot(when_on(call.copies_tags_to_snapshots))
+        .set_enable_iam_database_authentication(when_on(call.has_iam_authentication))
         .set_enable_cloudwatch_logs_exports(list(&call.log_exports))
         .set_tags(Some(build_tags(&call.tags)));
     let answer = request.send().await;
@@ -50,7 +50,6 @@ pub async fn restore_cluster(
     call: &RestoreCluster,
 ) -> Result<(), AwsError> {
     let network = &call.network;
-    let has_iam = call.engine != "docdb";
     let request = client
         .restore_db_cluster_from_snapshot()
         .db_cluster_identifier(&call.name)
@@ -68,8 +67,8 @@ pub async fn restore_cluster(
         .set_iops(call.iops)
         .set_serverless_v2_scaling_configuration(call.capacity.as_ref().map(build_capacity))
         .deletion_protection(call.is_protected)
-        .copy_tags_to_snapshot(call.copies_tags_to_snapshots)
-        .set_enable_iam_database_authentication(has_iam.then_some(call.has_iam_authentication))
+        .set_copy_tags_to_snapshot(when_on(call.copies_tags_to_snapshots))
+        .set_enable_iam_database_authentication(when_on(call.has_iam_authentication))
         .set_enable_cloudwatch_logs_exports(list(&call.log_exports))
         .set_tags(Some(build_tags(&call.tags)));
     let answer = request.send().await;
@@ -92,7 +91,7 @@ pub async fn create_member(client: &Client, call: &CreateMember) -> Result<(), A
         .set_publicly_accessible(call.is_public)
         .set_monitoring_interval(monitoring.map(|monitoring| monitoring.interval_seconds))
         .set_monitoring_role_arn(monitoring.map(|monitoring| monitoring.role.clone()))
-        .set_enable_performance_insights(call.has_performance_insights.then_some(true))
+        .set_enable_performance_insights(when_on(call.has_performance_insights))
         .set_tags(Some(build_tags(&call.tags)));
     let answer = request.send().await;
     answer
@@ -110,4 +109,9 @@ fn build_capacity(capacity: &CapacityRange) -> ServerlessV2ScalingConfiguration 
 /// Returns a list, or `None` for an empty one.
 fn list(values: &[String]) -> Option<Vec<String>> {
     (!values.is_empty()).then(|| values.to_vec())
+}
+
+/// Returns a switch that is off by default, and that some engines don't have.
+fn when_on(is_on: bool) -> Option<bool> {
+    is_on.then_some(true)
 }

@@ -85,6 +85,10 @@ pub fn convert_cluster_settings(cluster: &DbCluster) -> DatabaseSettings {
         roles: roles.collect(),
         domains: convert_domains(cluster.domain_memberships()),
         read_replicas: cluster.read_replica_identifiers().to_vec(),
+        global_cluster: cluster
+            .global_cluster_identifier
+            .clone()
+            .filter(|id| !id.is_empty()),
         custom_endpoints: cluster.custom_endpoints().to_vec(),
         ..DatabaseSettings::default()
     }

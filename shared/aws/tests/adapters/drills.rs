@@ -49,7 +49,7 @@ async fn a_cluster_is_restored_with_the_settings_of_its_kind(
                 && r.storage_type() == storage_type
                 && r.deletion_protection() == Some(false)
                 && r.publicly_accessible() == class.map(|_| false)
-                && r.enable_iam_database_authentication() == (engine != "docdb").then_some(false)
+                && r.enable_iam_database_authentication().is_none()
                 && r.vpc_security_group_ids() == ["sg-1"]
         })
         .then_output(|| RestoreDbClusterFromSnapshotOutput::builder().build());

@@ -85,14 +85,33 @@ impl Database {
     /// Returns what a restore needs to know of the database, without what changes by itself.
     #[must_use]
     pub fn to_record(&self) -> Self {
-        Self {
+        let mut record = Self {
             status: String::new(),
             latest_restorable: None,
             certificate_until: None,
             snapshot_node: None,
             allocated_gib: None,
             ..self.clone()
+        };
+        // AWS promises no order.
+        for list in [
+            &mut record.subnets,
+            &mut record.nodes,
+            &mut record.settings.security_groups,
+            &mut record.settings.log_exports,
+            &mut record.settings.domains,
+            &mut record.settings.read_replicas,
+            &mut record.settings.custom_endpoints,
+            &mut record.settings.cache.user_groups,
+            &mut record.settings.cache.log_deliveries,
+        ] {
+            list.sort_unstable();
         }
+        record
+            .settings
+            .roles
+            .sort_unstable_by(|a, b| (&a.feature, &a.role).cmp(&(&b.feature, &b.role)));
+        record
     }
 
     /// Returns what tells the database from an earlier one of its name; empty if nothing does.

@@ -39,6 +39,8 @@ pub struct DatabaseSettings {
     pub domains: Vec<String>,
     /// Identifiers of its read replicas.
     pub read_replicas: Vec<String>,
+    /// Aurora global cluster that it belongs to.
+    pub global_cluster: Option<String>,
     /// Custom endpoints of a cluster.
     pub custom_endpoints: Vec<String>,
     /// Further settings of a cache.
@@ -59,6 +61,8 @@ pub struct CacheSettings {
     /// `required` or `preferred`; `None` if AWS doesn't say.
     pub tls_mode: Option<String>,
     pub has_auth_token: bool,
+    /// The KMS key, if it isn't that of AWS.
+    pub kms_key: Option<String>,
     pub user_groups: Vec<String>,
     /// Log types that are delivered elsewhere.
     pub log_deliveries: Vec<String>,

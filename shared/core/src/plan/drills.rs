@@ -11,6 +11,7 @@ use crate::plan::restores::RestoreCall;
 
 /// An action of a drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "a plan has few actions")]
 pub enum DrillAction {
     RestoreForDrill(RestoreForDrill),
     DeleteRestoredDatabase(DeleteRestoredDatabase),

@@ -107,6 +107,8 @@ pub struct CreateReplicationGroup {
     pub has_failover: bool,
     pub is_multi_az: bool,
     pub is_encrypted: bool,
+    /// The key of the cache; `None` for that of AWS.
+    pub kms_key: Option<String>,
     pub has_tls: bool,
     pub tls_mode: Option<String>,
     /// The group needs a token of its clients, which AWS doesn't show.
@@ -120,6 +122,10 @@ pub struct CreateReplicationGroup {
 pub struct CreateServerlessCache {
     pub name: String,
     pub engine: String,
+    /// Without it, AWS would use the newest one.
+    pub major_version: Option<String>,
+    /// The key of the cache; `None` for that of AWS.
+    pub kms_key: Option<String>,
     pub subnets: Vec<String>,
     pub security_groups: Vec<String>,
     pub user_group: Option<String>,
@@ -205,6 +211,7 @@ impl RestoreCall {
             Self::ReplicationGroup(call) => Self::ReplicationGroup(call.make_temporary(temporary)),
             Self::ServerlessCache(call) => Self::ServerlessCache(CreateServerlessCache {
                 security_groups: vec![temporary.security_group],
+                kms_key: None,
                 user_group: None,
                 tags: temporary.tags,
                 ..call
@@ -273,6 +280,7 @@ impl CreateReplicationGroup {
             // AWS requires failover in cluster mode.
             has_failover: self.shards.is_some(),
             is_multi_az: false,
+            kms_key: None,
             has_tls: false,
             tls_mode: None,
             has_auth_token: false,

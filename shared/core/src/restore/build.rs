@@ -34,6 +34,8 @@ pub fn build_restore(source: &Database, snapshot: Option<&Snapshot>, name: &str)
             RestoreCall::ServerlessCache(CreateServerlessCache {
                 name: name.to_owned(),
                 engine: source.engine.clone(),
+                major_version: find_major(&source.engine_version),
+                kms_key: source.settings.cache.kms_key.clone(),
                 subnets: source.subnets.clone(),
                 security_groups: source.settings.security_groups.clone(),
                 user_group: source.settings.cache.user_groups.first().cloned(),
@@ -161,12 +163,19 @@ fn build_replication_group(
         has_failover: cache.has_failover,
         is_multi_az: cache.is_multi_az,
         is_encrypted: source.encrypted,
+        kms_key: cache.kms_key.clone(),
         has_tls: cache.has_tls,
         tls_mode: cache.tls_mode.clone(),
         has_auth_token: cache.has_auth_token,
         user_groups: cache.user_groups.clone(),
         tags: build_tags(source),
     }
+}
+
+/// Returns the major version: `8` of `8.0`.
+fn find_major(version: &str) -> Option<String> {
+    let major = version.split('.').next()?;
+    (!major.is_empty()).then(|| major.to_owned())
 }
 
 /// Returns the version as AWS takes it: a snapshot has `7.0.7`, and a group is created with `7.0`; up to Redis 5 with all three parts.

@@ -62,8 +62,8 @@ fn restore_instance(call: &RestoreInstance, origin: &Origin) -> CliCommand {
         .optional("iops", call.iops)
         .switch("deletion-protection", call.is_protected)
         .switch("auto-minor-version-upgrade", call.upgrades_minor_versions)
-        .switch("copy-tags-to-snapshot", call.copies_tags_to_snapshots)
-        .switch(
+        .switch_on("copy-tags-to-snapshot", call.copies_tags_to_snapshots)
+        .switch_on(
             "enable-iam-database-authentication",
             call.has_iam_authentication,
         )
@@ -110,14 +110,14 @@ fn restore_cluster(call: &RestoreCluster, origin: &Origin) -> CliCommand {
         .optional("iops", call.iops)
         .optional("serverless-v2-scaling-configuration", capacity)
         .switch("deletion-protection", call.is_protected)
-        .switch("copy-tags-to-snapshot", call.copies_tags_to_snapshots)
+        .switch_on("copy-tags-to-snapshot", call.copies_tags_to_snapshots)
         .options(
             "enable-cloudwatch-logs-exports",
             call.log_exports.iter().map(Word::from),
         );
     let command = match service {
         "docdb" => command,
-        _ => command.switch(
+        _ => command.switch_on(
             "enable-iam-database-authentication",
             call.has_iam_authentication,
         ),
@@ -159,12 +159,9 @@ fn create_member(call: &CreateMember, origin: &Origin) -> CliCommand {
             "monitoring-role-arn",
             monitoring.map(|monitoring| &monitoring.role),
         );
-    let command = if call.has_performance_insights {
-        command.switch("enable-performance-insights", true)
-    } else {
-        command
-    };
-    command.tags(&call.tags)
+    command
+        .switch_on("enable-performance-insights", call.has_performance_insights)
+        .tags(&call.tags)
 }
 
 fn create_replication_group(call: &CreateReplicationGroup, origin: &Origin) -> CliCommand {
@@ -196,9 +193,10 @@ fn create_replication_group(call: &CreateReplicationGroup, origin: &Origin) -> C
         .optional("num-node-groups", call.shards)
         .optional("replicas-per-node-group", call.replicas)
         .switch("automatic-failover-enabled", call.has_failover)
-        .switch("multi-az-enabled", call.is_multi_az)
+        .switch_on("multi-az-enabled", call.is_multi_az)
         .switch("at-rest-encryption-enabled", call.is_encrypted)
-        .switch("transit-encryption-enabled", call.has_tls)
+        .optional("kms-key-id", call.kms_key.as_ref())
+        .switch_on("transit-encryption-enabled", call.has_tls)
         .optional("transit-encryption-mode", call.tls_mode.as_ref())
         .options("user-group-ids", call.user_groups.iter().map(Word::from));
     let command = if call.has_auth_token {
@@ -206,18 +204,17 @@ fn create_replication_group(call: &CreateReplicationGroup, origin: &Origin) -> C
     } else {
         command
     };
-    let command = if call.has_data_tiering() {
-        command.switch("data-tiering-enabled", true)
-    } else {
-        command
-    };
-    command.tags(&call.tags)
+    command
+        .switch_on("data-tiering-enabled", call.has_data_tiering())
+        .tags(&call.tags)
 }
 
 fn create_serverless_cache(call: &CreateServerlessCache, origin: &Origin) -> CliCommand {
     let command = CliCommand::new("elasticache", "create-serverless-cache", origin)
         .option("serverless-cache-name", &call.name)
-        .option("engine", &call.engine);
+        .option("engine", &call.engine)
+        .optional("major-engine-version", call.major_version.as_ref())
+        .optional("kms-key-id", call.kms_key.as_ref());
     let command = match origin {
         Origin::Snapshot { arn, .. } => command.option("snapshot-arns-to-restore", arn.as_str()),
         Origin::PointInTime { .. } => command,

@@ -84,6 +84,12 @@ impl CliCommand {
         self
     }
 
+    /// Adds a switch that is off unless it is named.
+    #[must_use]
+    pub fn switch_on(self, name: &str, is_on: bool) -> Self {
+        if is_on { self.switch(name, true) } else { self }
+    }
+
     /// Adds tags.
     #[must_use]
     pub fn tags(self, tags: &BTreeMap<String, String>) -> Self {

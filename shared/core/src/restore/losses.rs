@@ -36,7 +36,7 @@ fn describe_groups(database: &Database, origin: &Origin) -> Vec<String> {
     let groups = groups.into_iter().filter_map(|(kind, group)| {
         let own = group.filter(|group| !group.starts_with("default"))?;
         Some(format!(
-            "It gets the default {kind}. Make one like {own} there, and set it before clients connect."
+            "It gets the default {kind}, or that of the copy. Make one like {own} there, and set it before clients connect."
         ))
     });
     match origin.place() {
@@ -66,8 +66,11 @@ fn describe_database(database: &Database, origin: &Origin) -> Vec<String> {
     let lists = lists
         .into_iter()
         .filter_map(|(text, names)| describe_names(text, names));
+    let global = settings.global_cluster.as_ref();
+    let global = global.map(|cluster| format!("It is no part of the global cluster {cluster}."));
     [password]
         .into_iter()
+        .chain(global)
         .chain(lists)
         .chain(describe_point_in_time(database, origin))
         .collect()
@@ -94,11 +97,14 @@ fn describe_point_in_time(database: &Database, origin: &Origin) -> Vec<String> {
 
 fn describe_cache(cache: &Database) -> Vec<String> {
     let is_group = cache.arn.database_kind() == Some(DatabaseKind::ReplicationGroup);
-    let defaults = is_group
-        .then(|| "Its automatic snapshots and its maintenance window are the defaults.".to_owned());
+    let defaults = if is_group {
+        "Its automatic snapshots and its maintenance window are the defaults."
+    } else {
+        "Its automatic snapshots and its usage limits are the defaults."
+    };
     let logs = &cache.settings.cache.log_deliveries;
     let logs = describe_names("Its logs are not delivered", logs);
-    defaults.into_iter().chain(logs).collect()
+    [defaults.to_owned()].into_iter().chain(logs).collect()
 }
 
 /// Describes a list of names; `None` if it is empty.

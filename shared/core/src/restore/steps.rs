@@ -185,17 +185,10 @@ fn modify(database: &Database, name: &str, origin: &Origin) -> CliCommand {
                 monitoring.map(|monitoring| &monitoring.role),
             )
     };
-    let command = if settings.has_performance_insights && service == "rds" {
-        command.switch("enable-performance-insights", true)
-    } else {
-        command
-    };
-    let command = if database.secret.is_some() {
-        command.switch("manage-master-user-password", true)
-    } else {
-        command
-    };
+    let has_insights = settings.has_performance_insights && service == "rds";
     command
+        .switch_on("enable-performance-insights", has_insights)
+        .switch_on("manage-master-user-password", database.secret.is_some())
         .option(
             "backup-retention-period",
             &database.backup_retention_days.to_string(),

@@ -447,3 +447,20 @@ proptest! {
         }
     }
 }
+
+/// A state that is written at every sweep costs money, and hides what really changed.
+#[test]
+fn the_order_in_which_aws_lists_changes_no_record() {
+    let database = orders();
+    let mut other = database.clone();
+    other.settings.security_groups.reverse();
+    other.settings.log_exports.reverse();
+    other.status = "backing-up".into();
+    other.latest_restorable = Some(NOW);
+    let mut members = cluster("aurora-postgresql").members;
+    let mut states = [BackupState::default(), BackupState::default()];
+    states[0].record_source(&database, &members);
+    members.reverse();
+    states[1].record_source(&other, &members);
+    assert_eq!(states[0], states[1]);
+}

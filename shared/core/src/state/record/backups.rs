@@ -59,9 +59,11 @@ impl BackupState {
 
     /// Records the database as it is seen, with the instances of a cluster.
     pub fn record_source(&mut self, database: &Database, members: &[Database]) {
+        let mut members: Vec<Database> = members.iter().map(Database::to_record).collect();
+        members.sort_by(|a, b| a.identifier.cmp(&b.identifier));
         let record = SourceRecord {
             database: database.to_record(),
-            members: members.iter().map(Database::to_record).collect(),
+            members,
         };
         self.source = Some(Box::new(record));
     }
