@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::tag_keys::{HOLD, MANAGED, PREFIX};
-use crate::model::{Arn, Database, Snapshot};
+use crate::model::{Arn, Database, Snapshot, short_hash};
 use crate::plan::RestoreCall;
 use crate::restore::build::{RestoreName, build_member, build_restore};
 use crate::restore::call_commands::service_of;
@@ -20,6 +20,8 @@ const OLD_SUFFIX: &str = "-old";
 /// Maximum length of the name of a database, and of a cache.
 const MAX_NAME_LENGTH: usize = 63;
 const MAX_CACHE_NAME_LENGTH: usize = 40;
+/// Characters of the hash in a name that is too long.
+const HASH_LENGTH: usize = 4;
 
 /// Lists the steps that bring a database back from one backup, in order.
 pub fn list_steps(lost: &LostDatabase, origin: &Origin) -> Vec<RestoreStep> {
@@ -46,15 +48,20 @@ fn step(title: impl Into<String>, commands: Vec<CliCommand>) -> RestoreStep {
     }
 }
 
-/// Adds a suffix to a name, which is shortened if it gets too long.
+/// Adds a suffix to a name. If it gets too long, a hash replaces the end, so that two instances of a cluster stay apart.
 fn add_suffix(name: &str, suffix: &str, is_cache: bool) -> String {
     let max_length = if is_cache {
         MAX_CACHE_NAME_LENGTH
     } else {
         MAX_NAME_LENGTH
     };
-    let short: String = name.chars().take(max_length - suffix.len()).collect();
-    format!("{}{suffix}", short.trim_end_matches('-'))
+    if name.len() + suffix.len() <= max_length {
+        return format!("{name}{suffix}");
+    }
+    let room = max_length - suffix.len() - HASH_LENGTH - 1;
+    let short: String = name.chars().take(room).collect();
+    let hash: String = short_hash(name).chars().take(HASH_LENGTH).collect();
+    format!("{}-{hash}{suffix}", short.trim_end_matches('-'))
 }
 
 fn find_snapshot<'a>(lost: &'a LostDatabase, origin: &Origin) -> Option<&'a Snapshot> {
@@ -161,7 +168,7 @@ fn modify(database: &Database, name: &str, origin: &Origin) -> CliCommand {
     let monitoring = settings
         .monitoring
         .as_ref()
-        .filter(|_| origin.place() != Place::Vault);
+        .filter(|_| origin.place() != Place::Vault && service == "rds");
     let command = if database.is_cluster {
         let is_point_in_time = matches!(origin, Origin::PointInTime { .. });
         let parameters = database.parameter_group.as_ref();
@@ -171,6 +178,14 @@ fn modify(database: &Database, name: &str, origin: &Origin) -> CliCommand {
             .optional(
                 "db-cluster-parameter-group-name",
                 parameters.filter(|_| is_point_in_time && service == "docdb"),
+            )
+            .optional(
+                "monitoring-interval",
+                monitoring.map(|monitoring| monitoring.interval_seconds),
+            )
+            .optional(
+                "monitoring-role-arn",
+                monitoring.map(|monitoring| &monitoring.role),
             )
     } else {
         CliCommand::new(service, "modify-db-instance", origin)

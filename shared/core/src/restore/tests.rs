@@ -464,3 +464,26 @@ fn the_order_in_which_aws_lists_changes_no_record() {
     states[1].record_source(&other, &members);
     assert_eq!(states[0], states[1]);
 }
+
+#[test]
+fn instances_with_long_names_come_back_under_names_of_their_own() {
+    let mut lost = cluster("aurora-postgresql");
+    let long = "a-cluster-with-a-name-as-long-as-aws-allows-for-an-instance-";
+    for (n, member) in lost.members.iter_mut().enumerate() {
+        member.identifier = format!("{long}{n}");
+    }
+    let text = render(&lost, &BackupState::default());
+    let created = text
+        .lines()
+        .filter(|line| line.contains("--db-instance-identifier a-cluster"));
+    let names: std::collections::BTreeSet<&str> = created
+        .filter_map(|line| {
+            line.split("--db-instance-identifier ")
+                .nth(1)?
+                .split(' ')
+                .next()
+        })
+        .collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names.iter().all(|name| name.len() <= 63), "{names:?}");
+}
