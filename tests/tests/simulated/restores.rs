@@ -292,3 +292,51 @@ fn a_database_made_again_does_not_own_the_backups_of_the_first_one() {
     let text = plan(&world, "orders");
     assert!(text.contains("Nothing can be restored"), "{text}");
 }
+
+#[test]
+fn a_place_without_the_newest_backup_is_in_the_status() {
+    let (world, _) = night();
+    let status = |world: &World| {
+        let shown = ask(world, &json!({"widgetContext": {}})).unwrap();
+        shown.as_str().unwrap().to_owned()
+    };
+    assert!(
+        !status(&world).contains("has copies up to"),
+        "{}",
+        status(&world)
+    );
+    world
+        .state_mut()
+        .failing_places
+        .insert("eu-central-1".to_owned());
+    hours(&world, 15, &with_vault());
+    let shown = status(&world);
+    assert!(
+        shown.contains("eu-central-1 has copies up to 2026-11-21 12:00 UTC: copies fail since"),
+        "{shown}"
+    );
+    // The message about it is open, and outranks the state.
+    assert!(shown.contains("1 warning"), "{shown}");
+    world.state_mut().failing_places.clear();
+    hours(&world, 30, &with_vault());
+    assert!(
+        !status(&world).contains("has copies up to"),
+        "{}",
+        status(&world)
+    );
+}
+
+#[test]
+fn a_place_that_never_got_a_copy_makes_its_database_unprotected() {
+    let world = World::new();
+    world.database("orders", "every=6h copy=eu-central-1");
+    world
+        .state_mut()
+        .unreadable_regions
+        .insert("eu-central-1".to_owned());
+    hours(&world, 20, &with_vault());
+    let shown = ask(&world, &json!({"widgetContext": {}})).unwrap();
+    let shown = shown.as_str().unwrap();
+    assert!(shown.contains("eu-central-1 has no copy yet"), "{shown}");
+    assert!(shown.contains("1 unprotected"), "{shown}");
+}

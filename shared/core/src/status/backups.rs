@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{Database, Snapshot};
+use crate::model::{CopyDestination, Database, Snapshot};
 use crate::plan::DrillResult;
 use crate::policy::BackupPolicy;
 use crate::status::inputs::StatusInputs;
@@ -22,6 +22,18 @@ pub struct BackupStatus {
     pub is_wanted: bool,
     /// The tag schedules drills.
     pub is_drilled: bool,
+    /// The places of `copy=` that lack the newest backup.
+    pub missing_copies: Vec<MissingCopy>,
+}
+
+/// A place that lacks the newest backup of a database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MissingCopy {
+    pub place: CopyDestination,
+    /// The time of the newest good copy there.
+    pub newest: Option<Timestamp>,
+    /// Since when copies there fail; `None` if none failed.
+    pub failing_since: Option<Timestamp>,
 }
 
 impl BackupStatus {
@@ -33,7 +45,12 @@ impl BackupStatus {
         let tags = &inputs.tagged.tags;
         let policy = BackupPolicy::from_tags(tags, inputs.defaults);
         let policy = policy.ok().flatten();
+        let missing_copies = policy
+            .as_ref()
+            .map(|policy| list_missing_copies(inputs, policy, newest))
+            .unwrap_or_default();
         Some(Self {
+            missing_copies,
             newest,
             count: usable.len(),
             recovery_point: newest.max(database.latest_restorable),
@@ -59,8 +76,33 @@ impl BackupStatus {
     /// Reports whether a failure of the database may cost data.
     #[must_use]
     pub fn is_at_risk(&self) -> bool {
-        self.lacks_recovery_point() || self.has_failed_drill()
+        self.lacks_recovery_point() || self.has_failed_drill() || !self.missing_copies.is_empty()
     }
+}
+
+/// Lists the places whose newest copy is older than two slots, or where copies fail, while there is a newer backup here.
+fn list_missing_copies(
+    inputs: &StatusInputs<'_>,
+    policy: &BackupPolicy,
+    newest: Option<Timestamp>,
+) -> Vec<MissingCopy> {
+    let Some(newest) = newest else {
+        return Vec::new();
+    };
+    let places = inputs.state.backups.places.iter();
+    let missing = places.filter(|(_, known)| {
+        let copy = known.newest.as_ref().map(|copy| copy.taken_at);
+        let age = inputs.now.duration_since(copy.unwrap_or(known.since));
+        let is_late = age > policy.slot_interval() * 2 || known.failing_since.is_some();
+        known.until.is_none() && copy.is_none_or(|copy| copy < newest) && is_late
+    });
+    missing
+        .map(|(place, known)| MissingCopy {
+            place: place.clone(),
+            newest: known.newest.as_ref().map(|copy| copy.taken_at),
+            failing_since: known.failing_since,
+        })
+        .collect()
 }
 
 /// Returns the complete snapshots of this very database, not of an earlier one of its name.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::model::pluralize;
 use crate::plan::{Hold, HoldKind};
 use crate::policy::APPROVE;
-use crate::status::backups::BackupStatus;
+use crate::status::backups::{BackupStatus, MissingCopy};
 use crate::status::condition::Condition;
 use crate::status::holds::ActiveHold;
 use crate::status::incidents::OpenIncident;
@@ -38,6 +38,8 @@ impl TargetStatus {
         });
         let acts = self.mode == TargetMode::Acting;
         let risk = self.backups.as_ref();
+        let missing = risk.into_iter().flat_map(|backups| &backups.missing_copies);
+        let missing = missing.map(|missing| describe_missing_copy(missing, now));
         let risk = risk.and_then(|backups| describe_risk(backups, acts));
         let holds = self
             .reported_holds()
@@ -50,6 +52,7 @@ impl TargetStatus {
         incidents
             .chain(mistakes)
             .chain(risk)
+            .chain(missing)
             .chain(holds)
             .chain(activity)
             .chain(describe_mode(&self.mode))
@@ -145,6 +148,22 @@ fn describe_risk(backups: &BackupStatus, acts: bool) -> Option<StatusLine> {
     } else {
         None
     }
+}
+
+fn describe_missing_copy(missing: &MissingCopy, now: Timestamp) -> StatusLine {
+    let place = &missing.place;
+    let newest = missing.newest.map_or_else(
+        || "has no copy yet".to_owned(),
+        |at| format!("has copies up to {}", format_time(at, now)),
+    );
+    let why = missing
+        .failing_since
+        .map(|since| format!(": copies fail since {}", format_time(since, now)))
+        .unwrap_or_default();
+    StatusLine::new(
+        format!("{place} {newest}{why}"),
+        "Lamplighter goes on trying. Its message names what AWS said.",
+    )
 }
 
 fn describe_hold(hold: &ActiveHold, now: Timestamp) -> StatusLine {
