@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-fn told(world: &World, payload: &Value, defaults: StackDefaults) -> Result<Value, Error> {
+pub fn told(world: &World, payload: &Value, defaults: StackDefaults) -> Result<Value, Error> {
     let clock = world.clone();
     let digest = Digest {
         cloud: world.clone(),

@@ -1,7 +1,6 @@
 //! Restore plans of the real `digest`, in a simulated world: from what `backup` recorded, copied and took.
 
 use backup::Backup;
-use digest::Digest;
 use drill::Drill;
 use e2e::testkit::world::World;
 use jiff::SignedDuration;
@@ -11,30 +10,14 @@ use lamplighter::policy::StackDefaults;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::digest::told;
 use crate::ownership::rename;
 use crate::vault::{hours, set_policy, with_vault};
 
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
 fn ask(world: &World, payload: &Value) -> Result<Value, Error> {
-    let clock = world.clone();
-    let digest = Digest {
-        cloud: world.clone(),
-        ledger: world.clone(),
-        costs: world.clone(),
-        outbox: world.clone(),
-        defaults: StackDefaults {
-            topic: "arn:aws:sns:eu-west-1:123456789012:topic".into(),
-            ..StackDefaults::default()
-        },
-        clock: Box::new(move || clock.state().now),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    let arn = "arn:aws:lambda:eu-west-1:123456789012:function:digest";
-    runtime.block_on(digest.handle_request(payload, arn))
+    told(world, payload, StackDefaults::default())
 }
 
 /// The plan for a database, by its name or ARN.

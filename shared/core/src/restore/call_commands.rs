@@ -150,16 +150,8 @@ fn create_member(call: &CreateMember, origin: &Origin) -> CliCommand {
         .monitoring
         .as_ref()
         .filter(|_| origin.place() != Place::Vault);
-    let command = command
-        .optional(
-            "monitoring-interval",
-            monitoring.map(|monitoring| monitoring.interval_seconds),
-        )
-        .optional(
-            "monitoring-role-arn",
-            monitoring.map(|monitoring| &monitoring.role),
-        );
     command
+        .monitoring(monitoring)
         .switch_on("enable-performance-insights", call.has_performance_insights)
         .tags(&call.tags)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::model::EnhancedMonitoring;
 use crate::plan::Network;
 use crate::restore::origin::{Origin, Place};
 
@@ -88,6 +89,15 @@ impl CliCommand {
     #[must_use]
     pub fn switch_on(self, name: &str, is_on: bool) -> Self {
         if is_on { self.switch(name, true) } else { self }
+    }
+
+    /// Adds Enhanced Monitoring, if there is any.
+    #[must_use]
+    pub fn monitoring(self, monitoring: Option<&EnhancedMonitoring>) -> Self {
+        let interval = monitoring.map(|monitoring| monitoring.interval_seconds);
+        let role = monitoring.map(|monitoring| &monitoring.role);
+        self.optional("monitoring-interval", interval)
+            .optional("monitoring-role-arn", role)
     }
 
     /// Adds tags.

@@ -179,29 +179,14 @@ fn modify(database: &Database, name: &str, origin: &Origin) -> CliCommand {
                 "db-cluster-parameter-group-name",
                 parameters.filter(|_| is_point_in_time && service == "docdb"),
             )
-            .optional(
-                "monitoring-interval",
-                monitoring.map(|monitoring| monitoring.interval_seconds),
-            )
-            .optional(
-                "monitoring-role-arn",
-                monitoring.map(|monitoring| &monitoring.role),
-            )
     } else {
         CliCommand::new(service, "modify-db-instance", origin)
             .option("db-instance-identifier", name)
             .optional("max-allocated-storage", settings.max_allocated_gib)
-            .optional(
-                "monitoring-interval",
-                monitoring.map(|monitoring| monitoring.interval_seconds),
-            )
-            .optional(
-                "monitoring-role-arn",
-                monitoring.map(|monitoring| &monitoring.role),
-            )
     };
     let has_insights = settings.has_performance_insights && service == "rds";
     command
+        .monitoring(monitoring)
         .switch_on("enable-performance-insights", has_insights)
         .switch_on("manage-master-user-password", database.secret.is_some())
         .option(
