@@ -114,6 +114,7 @@ ELSEWHERE = {
         "elasticache:DescribeServerlessCaches",
         "elasticache:DescribeSnapshots",
         "elasticache:ListTagsForResource",
+        "rds:DescribeDBClusterAutomatedBackups",
         "rds:DescribeDBClusterSnapshots",
         "rds:DescribeDBClusters",
     },

@@ -93,13 +93,14 @@ async def serve(listener: socket.socket, binaries: str, scratch: str | None) -> 
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
-    from . import caches, certificates, clusters, control, databases, gaps, resources, roles, tasks, watch
+    from . import caches, certificates, clusters, control, databases, gaps, resources, retained, roles, tasks, watch
 
     gaps.close(binaries)
     tasks.install()
     watch.install()
     databases.install()
     clusters.install()
+    retained.install()
     caches.install()
     certificates.install()
     resources.install()

@@ -16,12 +16,19 @@ from contextlib import redirect_stderr, redirect_stdout
 from awscli.clidriver import create_clidriver
 
 # Any value: what a reader would set.
-VARIABLES = {"CLASS": "db.r6g.large", "AUTH_TOKEN": "0123456789abcdef", "VAULT_PROFILE": "vault"}
+VARIABLES = {
+    "CLASS": "db.r6g.large",
+    "AUTH_TOKEN": "0123456789abcdef",
+    "VAULT_PROFILE": "vault",
+    "SECURITY_GROUPS": '["sg-1", "sg-2"]',
+}
+# What stands before a command that is written as a comment, and before its further lines.
+COMMENT = re.compile(r"^# (?=aws |until |  --)", re.MULTILINE)
 
 
 def commands(text: str) -> list[list[str]]:
-    """The words of each command, with variables set. Assignments of the text count."""
-    joined = text.replace("\\\n", " ")
+    """The words of each command, with variables set. Assignments of the text count, and commands written as comments."""
+    joined = COMMENT.sub("", text).replace("\\\n", " ").replace("; do", " ; do")
     nested = re.findall(r"\$\((aws [^)]*)\)", joined)
     joined = "\n".join([re.sub(r"\$\(aws [^)]*\)", "chosen-1", joined), *nested])
     known = dict(VARIABLES)
@@ -44,7 +51,7 @@ def end(words: list[str]) -> int:
 
 
 def expand(word: str, known: dict) -> str:
-    return re.sub(r"\$\{?([A-Z_]+)\}?", lambda name: known.get(name[1], "chosen-1"), word)
+    return re.sub(r"\$\{?([A-Z_]+)(?::\?)?\}?", lambda name: known.get(name[1], "chosen-1"), word)
 
 
 def refusal(words: tuple[str, ...]) -> str | None:

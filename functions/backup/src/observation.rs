@@ -74,7 +74,7 @@ impl Prefetched {
         }
         Ok(Self {
             at: now,
-            members: list_members(&databases, cloud).await?,
+            members: list_members(&databases, cloud).await,
             snapshots,
             quotas: cloud.get_snapshot_quotas().await?,
             copies: list_copies(&databases, defaults, cloud).await,
@@ -313,20 +313,22 @@ impl Prefetched {
     }
 }
 
-/// Lists the instances of the clusters whose instances AWS doesn't restore with them.
-async fn list_members<C: Reads>(
-    databases: &[Database],
-    cloud: &C,
-) -> Result<Vec<Database>, AwsError> {
+/// Lists the instances of the clusters whose instances AWS doesn't restore with them. No backup depends on them: if they can't
+/// be read, the known ones stay recorded.
+async fn list_members<C: Reads>(databases: &[Database], cloud: &C) -> Vec<Database> {
     let clusters: Vec<Arn> = databases
         .iter()
         .filter(|database| database.is_cluster && !database.is_multi_az_cluster())
         .map(|database| database.arn.clone())
         .collect();
     if clusters.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    cloud.describe_members(&clusters).await
+    let members = cloud.describe_members(&clusters).await;
+    members.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the instances of clusters can't be read");
+        Vec::new()
+    })
 }
 
 /// Returns the policy under which the newest backup of a database was taken.

@@ -62,6 +62,7 @@ impl Copies {
             Some(CopyRecord {
                 snapshot: copy.arn.clone(),
                 taken_at: copy.taken_at?,
+                engine_version: copy.engine_version.clone(),
             })
         });
         copies.max_by_key(|copy| copy.taken_at)

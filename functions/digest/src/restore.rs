@@ -18,6 +18,8 @@ const RESOURCE_TYPES: [(&str, &str); 4] = [
     ("elasticache", "serverlesscache"),
 ];
 
+/// Status of a database that is being deleted, whose settings AWS takes away one after the other.
+const DELETING: &str = "deleting";
 /// Maximum name length of caches. AWS refuses to look for a longer one.
 const MAX_CACHE_NAME_LENGTH: usize = 40;
 
@@ -104,21 +106,37 @@ async fn find_database<C: Reads>(
         cloud.describe_databases(arns).await?
     };
     let described = described.into_iter().next();
-    let recorded = state.backups.source.as_deref().cloned().unwrap_or_default();
+    let recorded = state.backups.source.as_deref();
+    let described = described.filter(|database| database.status != DELETING || recorded.is_none());
     let exists = described.is_some();
-    let recorded_database = (!recorded.database.identifier.is_empty()).then_some(recorded.database);
-    let Some(database) = described.or(recorded_database) else {
+    let Some(database) = described.or_else(|| recorded.map(|known| known.database.clone())) else {
         return Ok(None);
     };
-    let members = if exists && database.is_cluster {
-        cloud.describe_members(arns).await?
+    let mut members = Vec::new();
+    if exists && database.is_cluster {
+        members = cloud.describe_members(arns).await?;
+    }
+    let known = recorded.filter(|known| known.database.identity() == database.identity());
+    if let Some(known) = known.filter(|_| members.is_empty()) {
+        members.clone_from(&known.members);
+    }
+    // The sweep that records a database made again is still to come.
+    let earlier = match (recorded, known) {
+        (Some(other), None) => Some(other),
+        _ => state.backups.earlier.as_deref(),
+    };
+    let has_retained = !exists && !arn.is_cache() && !database.resource_id.is_empty();
+    let retained = if has_retained {
+        cloud.find_retained_backup(&database).await?
     } else {
-        recorded.members
+        None
     };
     Ok(Some(LostDatabase {
         snapshots: list_snapshots_of(arn, Some(&database), cloud).await?,
+        earlier: earlier.cloned(),
         members,
         exists,
+        retained,
         database,
     }))
 }

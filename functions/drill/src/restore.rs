@@ -62,7 +62,7 @@ impl Decision<'_> {
                     database: temporary_name(self.source_arn()),
                     member: member_name(self.source_arn()),
                 };
-                let call = RestoreCall::Member(build_member(source, None, &name));
+                let call = RestoreCall::Member(build_member(source, None, None, &name));
                 let restore = self.build_drill(call, &drill.snapshot, drill.began);
                 Some(Plan::single_step(
                     Action::Drill(DrillAction::RestoreForDrill(restore)),

@@ -184,6 +184,15 @@ fn find_way(plan: &str, words: &str) -> String {
     format!("# ---- {way}")
 }
 
+/// The name that the lost database gets in the last step of a way.
+fn old_name(way: &str) -> String {
+    let words = way.split_whitespace();
+    let old = words
+        .skip_while(|word| !word.starts_with("--new-db-"))
+        .nth(1);
+    old.expect("a step that renames").to_owned()
+}
+
 /// Runs the commands of a text with the AWS CLI. Returns what it said.
 fn run(stack: &Stack, text: &str) -> String {
     let setup = setup().unwrap();
@@ -221,7 +230,7 @@ fn the_plan_of_a_cluster_brings_it_back_under_its_name(#[case] kind: Kind, #[cas
     run(&stack, &way);
     let (after, old) = (
         describe_cluster(&stack, "shop"),
-        describe_cluster(&stack, "shop-old"),
+        describe_cluster(&stack, &old_name(&way)),
     );
     assert_eq!(old["DbClusterResourceId"], before["DbClusterResourceId"]);
     assert_ne!(after["DbClusterResourceId"], before["DbClusterResourceId"]);
@@ -286,7 +295,7 @@ fn the_plan_of_an_instance_brings_it_back_under_its_name(#[case] way: &str) {
     assert!(listed.contains("lamplighter-orders-"), "{listed}");
     let way = find_way(&plan(&stack, "orders"), way);
     let said = run(&stack, &way);
-    assert!(said.contains("orders-restored"), "{said}");
+    assert!(said.contains("orders-20"), "{said}");
     let form = [("DBInstanceIdentifier", "orders")];
     let restored = stack.query("rds", "DescribeDBInstances", &form).unwrap();
     for part in [
@@ -299,5 +308,36 @@ fn the_plan_of_an_instance_brings_it_back_under_its_name(#[case] way: &str) {
     ] {
         assert!(restored.contains(part), "{part} in {restored}");
     }
-    set_state(&stack, "orders-old", "available");
+    set_state(&stack, &old_name(&way), "available");
+}
+
+/// What AWS keeps of a deleted database is newer than its last snapshot.
+#[test]
+fn a_deleted_instance_comes_back_from_its_retained_automated_backups() {
+    let stack = Stack::start(&[]).unwrap();
+    stack.control("settings", json!({"events": false}));
+    backed_up(&stack, "orders");
+    let automated = [
+        ("DBInstanceIdentifier", "orders"),
+        ("BackupRetentionPeriod", "3"),
+        ("DeletionProtection", "false"),
+        ("ApplyImmediately", "true"),
+    ];
+    call(&stack, "ModifyDBInstance", &automated);
+    stack.control("settings", json!({"events": true}));
+    sweep(&stack, "BackupSweep");
+    wait_until_idle(&stack);
+    let deleted = [
+        ("DBInstanceIdentifier", "orders"),
+        ("SkipFinalSnapshot", "true"),
+        ("DeleteAutomatedBackups", "false"),
+    ];
+    call(&stack, "DeleteDBInstance", &deleted);
+    let plan = plan(&stack, "orders");
+    assert!(plan.contains("AWS no longer describes it"), "{plan}");
+    run(&stack, &find_way(&plan, "latest point in time"));
+    let form = [("DBInstanceIdentifier", "orders")];
+    let restored = stack.query("rds", "DescribeDBInstances", &form).unwrap();
+    assert!(restored.contains("<Key>restored-from</Key>"), "{restored}");
+    assert_eq!(stack.control("denied", json!({})), json!([]));
 }

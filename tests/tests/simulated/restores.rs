@@ -2,7 +2,7 @@
 
 use backup::Backup;
 use drill::Drill;
-use e2e::testkit::world::World;
+use e2e::testkit::world::{Fault, World};
 use jiff::SignedDuration;
 use lamplighter::Error;
 use lamplighter::model::{Arn, Database};
@@ -79,6 +79,36 @@ fn a_deleted_database_is_restored_as_it_was() {
 }
 
 #[test]
+fn retained_automated_backups_of_a_deleted_database_are_offered() {
+    let (world, orders) = night();
+    {
+        let mut state = world.state_mut();
+        state.databases.remove(&orders);
+        let latest = state.now - SignedDuration::from_mins(5);
+        state.retained_backups.insert("db-ORDERS".into(), latest);
+    }
+    let text = plan(&world, "orders");
+    assert!(text.contains("--source-dbi-resource-id"), "{text}");
+}
+
+/// A backup needs nothing of a cluster's instances, so their reading stops none.
+#[test]
+fn a_sweep_that_cannot_read_instances_goes_on() {
+    let world = World::new();
+    let shop = Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:shop");
+    world.keep_database(&shop, "every=6h", |database| Database {
+        engine: "aurora-postgresql".into(),
+        ..database
+    });
+    let fault = ("DescribeDBInstances of clusters", Fault::Throttled);
+    world.state_mut().faults.push_back(fault);
+    world.sweep(&Backup).unwrap().unwrap();
+    assert!(world.state().faults.is_empty());
+    world.advance(QUARTER);
+    assert!(plan(&world, "shop").contains("From the snapshot lamplighter-shop-"));
+}
+
+#[test]
 fn a_changed_database_is_recorded_anew_and_a_settled_one_is_not_written() {
     let (world, orders) = night();
     let class = |world: &World| {
@@ -122,7 +152,7 @@ fn the_instances_of_a_cluster_come_back_with_their_classes() {
         "{text}"
     );
     assert!(
-        text.contains("--db-instance-identifier shop-a-restored"),
+        text.contains("--db-instance-identifier shop-a-20261121-"),
         "{text}"
     );
 }
@@ -271,9 +301,21 @@ fn a_database_made_again_does_not_own_the_backups_of_the_first_one() {
         "{}",
         report(&world)
     );
-    // Its plan offers none of them.
+    // Its plan offers them as what they are, also before a sweep has seen the new one.
     let text = plan(&world, "orders");
-    assert!(text.contains("Nothing can be restored"), "{text}");
+    assert!(
+        text.contains(", of an earlier database of this name"),
+        "{text}"
+    );
+    hours(&world, 8, &with_vault());
+    let text = plan(&world, "orders");
+    let ways: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("# ---- "))
+        .collect();
+    assert_eq!(ways.len(), 2, "{text}");
+    assert!(!ways[0].contains("of an earlier database"), "{text}");
+    assert!(ways[1].contains("of an earlier database"), "{text}");
 }
 
 #[test]

@@ -136,6 +136,7 @@ fn convert_group_settings(group: &ReplicationGroup) -> DatabaseSettings {
                 .as_ref()
                 .map(|mode| mode.as_str().to_owned()),
             has_auth_token: group.auth_token_enabled.unwrap_or_default(),
+            major_version: None,
             kms_key: group.kms_key_id.clone(),
             user_groups: group.user_group_ids().to_vec(),
             log_deliveries: logs.collect(),
@@ -183,6 +184,7 @@ fn convert_serverless_cache(cache: ServerlessCache) -> Option<Database> {
         settings: DatabaseSettings {
             security_groups: cache.security_group_ids.unwrap_or_default(),
             cache: CacheSettings {
+                major_version: cache.major_engine_version,
                 kms_key: cache.kms_key_id,
                 user_groups: cache.user_group_id.into_iter().collect(),
                 ..CacheSettings::default()

@@ -166,7 +166,11 @@ fn find_group(node: &str) -> &str {
 
 fn convert_serverless_snapshot(snapshot: ServerlessCacheSnapshot) -> Option<Snapshot> {
     let configuration = snapshot.serverless_cache_configuration;
+    let version = configuration
+        .as_ref()
+        .and_then(|cache| cache.major_engine_version.clone());
     Some(Snapshot {
+        engine_version: version.unwrap_or_default(),
         arn: Arn::new(snapshot.arn?),
         identifier: snapshot.serverless_cache_snapshot_name?,
         database: configuration

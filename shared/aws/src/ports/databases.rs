@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::aws::Aws;
 use crate::{elasticache, rds, tagging};
 use lamplighter::AwsError;
@@ -21,6 +23,13 @@ impl<R> Databases for Aws<R> {
 
     async fn describe_members(&self, clusters: &[Arn]) -> Result<Vec<Database>, AwsError> {
         rds::databases::describe_members(self.account.clients.rds(), clusters).await
+    }
+
+    async fn find_retained_backup(
+        &self,
+        database: &Database,
+    ) -> Result<Option<Timestamp>, AwsError> {
+        rds::retained::find_retained_backup(self.account.clients.rds(), database).await
     }
 
     async fn list_snapshots(

@@ -3,6 +3,7 @@
 pub mod databases;
 pub mod drills;
 pub mod restores;
+pub mod retained;
 pub mod settings;
 pub mod sharing;
 pub mod snapshot_listing;

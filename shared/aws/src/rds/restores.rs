@@ -103,6 +103,7 @@ fn build_capacity(capacity: &CapacityRange) -> ServerlessV2ScalingConfiguration 
     ServerlessV2ScalingConfiguration::builder()
         .set_min_capacity(capacity.min.parse().ok())
         .set_max_capacity(capacity.max.parse().ok())
+        .set_seconds_until_auto_pause(capacity.pause_after)
         .build()
 }
 

@@ -35,6 +35,8 @@ pub fn convert_instance_settings(instance: &DbInstance) -> DatabaseSettings {
             instance.monitoring_role_arn.clone(),
         ),
         has_performance_insights: instance.performance_insights_enabled.unwrap_or_default(),
+        insights_days: instance.performance_insights_retention_period,
+        others: list_other_options(instance),
         max_allocated_gib: instance.max_allocated_storage,
         promotion_tier: instance.promotion_tier,
         network_type: instance.network_type.clone(),
@@ -52,6 +54,7 @@ pub fn convert_cluster_settings(cluster: &DbCluster) -> DatabaseSettings {
         Some(CapacityRange {
             min: range.min_capacity?.to_string(),
             max: range.max_capacity?.to_string(),
+            pause_after: range.seconds_until_auto_pause,
         })
     });
     let roles = cluster.associated_roles().iter().filter_map(|role| {
@@ -80,6 +83,8 @@ pub fn convert_cluster_settings(cluster: &DbCluster) -> DatabaseSettings {
             cluster.monitoring_role_arn.clone(),
         ),
         has_performance_insights: cluster.performance_insights_enabled.unwrap_or_default(),
+        insights_days: cluster.performance_insights_retention_period,
+        others: list_other_cluster_options(cluster),
         capacity,
         network_type: cluster.network_type.clone(),
         roles: roles.collect(),
@@ -92,6 +97,43 @@ pub fn convert_cluster_settings(cluster: &DbCluster) -> DatabaseSettings {
         custom_endpoints: cluster.custom_endpoints().to_vec(),
         ..DatabaseSettings::default()
     }
+}
+
+/// Lists the settings of an instance that no field has, as options of the AWS CLI.
+fn list_other_options(instance: &DbInstance) -> Vec<String> {
+    let authority = instance.ca_certificate_identifier.as_ref();
+    let authority = authority.map(|name| format!("--ca-certificate-identifier {name}"));
+    let throughput = instance.storage_throughput.filter(|rate| *rate > 0);
+    let throughput = throughput.map(|rate| format!("--storage-throughput {rate}"));
+    let has_log_volume = instance.dedicated_log_volume == Some(true);
+    let log_volume = has_log_volume.then(|| "--dedicated-log-volume".to_owned());
+    let features = instance.processor_features().iter().filter_map(|feature| {
+        let (name, value) = (feature.name.as_ref()?, feature.value.as_ref()?);
+        Some(format!("--processor-features Name={name},Value={value}"))
+    });
+    authority
+        .into_iter()
+        .chain(throughput)
+        .chain(log_volume)
+        .chain(features)
+        .chain(without_extended_support(
+            instance.engine_lifecycle_support.as_deref(),
+        ))
+        .collect()
+}
+
+/// Lists the settings of a cluster that no field has, as options of the AWS CLI.
+fn list_other_cluster_options(cluster: &DbCluster) -> Vec<String> {
+    let backtrack = cluster.backtrack_window.filter(|seconds| *seconds > 0);
+    let backtrack = backtrack.map(|seconds| format!("--backtrack-window {seconds}"));
+    let support = without_extended_support(cluster.engine_lifecycle_support.as_deref());
+    backtrack.into_iter().chain(support).collect()
+}
+
+/// Extended support costs money, and AWS turns it on where nobody says otherwise.
+fn without_extended_support(support: Option<&str>) -> Option<String> {
+    let support = support.filter(|support| support.ends_with("-disabled"))?;
+    Some(format!("--engine-lifecycle-support {support}"))
 }
 
 fn convert_groups(groups: &[VpcSecurityGroupMembership]) -> Vec<String> {

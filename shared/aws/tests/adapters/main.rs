@@ -27,5 +27,6 @@ mod pre_deployment_tasks;
 mod release_checks;
 mod requests;
 mod responses;
+mod retained;
 mod rollouts;
 mod snapshots;

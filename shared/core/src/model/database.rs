@@ -102,6 +102,7 @@ impl Database {
             &mut record.settings.domains,
             &mut record.settings.read_replicas,
             &mut record.settings.custom_endpoints,
+            &mut record.settings.others,
             &mut record.settings.cache.user_groups,
             &mut record.settings.cache.log_deliveries,
         ] {

@@ -23,6 +23,8 @@ pub struct DatabaseSettings {
     pub maintenance_window: Option<String>,
     pub monitoring: Option<EnhancedMonitoring>,
     pub has_performance_insights: bool,
+    /// Days for which Performance Insights keeps its data.
+    pub insights_days: Option<i32>,
     /// Largest size in GiB to which storage grows by itself.
     pub max_allocated_gib: Option<i32>,
     /// Capacity range of Aurora Serverless v2.
@@ -43,6 +45,8 @@ pub struct DatabaseSettings {
     pub global_cluster: Option<String>,
     /// Custom endpoints of a cluster.
     pub custom_endpoints: Vec<String>,
+    /// Further settings that differ from AWS's defaults, as options of the AWS CLI: `--backtrack-window 86400`.
+    pub others: Vec<String>,
     /// Further settings of a cache.
     pub cache: CacheSettings,
 }
@@ -61,6 +65,8 @@ pub struct CacheSettings {
     /// `required` or `preferred`; `None` if AWS doesn't say.
     pub tls_mode: Option<String>,
     pub has_auth_token: bool,
+    /// Major version of a serverless cache, as AWS takes it: `8`, or `1.6` of Memcached.
+    pub major_version: Option<String>,
     /// The KMS key, if it isn't that of AWS.
     pub kms_key: Option<String>,
     pub user_groups: Vec<String>,
@@ -80,6 +86,9 @@ pub struct EnhancedMonitoring {
 pub struct CapacityRange {
     pub min: String,
     pub max: String,
+    /// Idle time after which the capacity falls to zero, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_after: Option<i32>,
 }
 
 /// An IAM role of a database.

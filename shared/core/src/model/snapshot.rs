@@ -136,6 +136,15 @@ impl Snapshot {
             && self.belongs_to(database)
     }
 
+    /// Reports whether this stack took the snapshot, or made the copy, of a database of this kind and name, including an
+    /// earlier one of that name.
+    #[must_use]
+    pub fn is_taken_for(&self, stack: &str, database: &Arn) -> bool {
+        self.own_tag(STACK) == Some(stack)
+            && self.own_tag(TARGET) == Some(database.as_str())
+            && self.has_name_of(database)
+    }
+
     /// Reports whether this stack took the snapshot for a slot, of whatever database.
     #[must_use]
     pub fn is_of_slot(&self, slot: &str) -> bool {

@@ -225,6 +225,8 @@ impl RestoreInstance {
         Self {
             class: temporary.class,
             network: self.network.close(temporary.security_group),
+            // AWS adds the group of the backup by itself if the data can't be read without it.
+            option_group: None,
             is_multi_az: false,
             storage_type: None,
             iops: None,

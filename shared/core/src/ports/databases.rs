@@ -1,5 +1,7 @@
 //! Databases of RDS, Aurora and DocumentDB, and their snapshots.
 
+use jiff::Timestamp;
+
 use crate::AwsError;
 use crate::model::{Arn, CopyDestination, Database, Quotas, Snapshot};
 use crate::ports::filters::SnapshotFilter;
@@ -18,6 +20,16 @@ pub trait Databases {
     /// # Errors
     /// [`AwsError`] if a call fails.
     async fn describe_members(&self, clusters: &[Arn]) -> Result<Vec<Database>, AwsError>;
+
+    /// Returns the latest time to which the retained automated backups of a deleted database reach; `None` if there are none.
+    /// Sources: DescribeDBInstanceAutomatedBackups, DescribeDBClusterAutomatedBackups.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails.
+    async fn find_retained_backup(
+        &self,
+        database: &Database,
+    ) -> Result<Option<Timestamp>, AwsError>;
 
     /// Lists manual database snapshots at a place; `None` is this account and region. Reads all
     /// pages. Sources: DescribeDBSnapshots, DescribeDBClusterSnapshots.

@@ -8,9 +8,12 @@ use crate::plan::{
     CreateMember, CreateReplicationGroup, CreateServerlessCache, Network, RestoreCall,
     RestoreCluster, RestoreInstance,
 };
+use crate::restore::versions::{find_other_major, shorten_version};
 
 /// Engines whose databases never are public, and have no such setting.
 const PRIVATE_ENGINES: [&str; 2] = ["docdb", "neptune"];
+/// The engine whose instances have no parameter group.
+const DOCUMENTS: &str = "docdb";
 /// Storage types whose IOPS are always provisioned. For others, AWS takes them from the backup.
 const PROVISIONED_STORAGE: [&str; 2] = ["io1", "io2"];
 
@@ -31,22 +34,40 @@ pub fn build_restore(source: &Database, snapshot: Option<&Snapshot>, name: &str)
             RestoreCall::ReplicationGroup(build_replication_group(source, snapshot, name))
         }
         Some(DatabaseKind::ServerlessCache) => {
-            RestoreCall::ServerlessCache(CreateServerlessCache {
-                name: name.to_owned(),
-                engine: source.engine.clone(),
-                major_version: find_major(&source.engine_version),
-                kms_key: source.settings.cache.kms_key.clone(),
-                subnets: source.subnets.clone(),
-                security_groups: source.settings.security_groups.clone(),
-                user_group: source.settings.cache.user_groups.first().cloned(),
-                tags: build_tags(source),
-            })
+            RestoreCall::ServerlessCache(build_serverless_cache(source, snapshot, name))
         }
-        Some(DatabaseKind::Instance) | None => RestoreCall::Instance(build_instance(source, name)),
+        Some(DatabaseKind::Instance) | None => {
+            RestoreCall::Instance(build_instance(source, snapshot, name))
+        }
     }
 }
 
-fn build_instance(source: &Database, name: &str) -> RestoreInstance {
+fn build_serverless_cache(
+    source: &Database,
+    snapshot: Option<&Snapshot>,
+    name: &str,
+) -> CreateServerlessCache {
+    let major = snapshot
+        .map(|snapshot| snapshot.engine_version.clone())
+        .filter(|version| !version.is_empty());
+    CreateServerlessCache {
+        name: name.to_owned(),
+        engine: source.engine.clone(),
+        major_version: major.or_else(|| source.settings.cache.major_version.clone()),
+        kms_key: source.settings.cache.kms_key.clone(),
+        subnets: source.subnets.clone(),
+        security_groups: source.settings.security_groups.clone(),
+        user_group: source.settings.cache.user_groups.first().cloned(),
+        tags: build_tags(source),
+    }
+}
+
+fn build_instance(source: &Database, snapshot: Option<&Snapshot>, name: &str) -> RestoreInstance {
+    let fits = find_other_major(source, snapshot).is_none();
+    // AWS refuses fewer IOPS per GiB than it asks for. Without a number, it takes that of the backup.
+    let is_same_size = snapshot.is_none_or(|snapshot| {
+        snapshot.allocated_gib.is_some() && snapshot.allocated_gib == source.allocated_gib
+    });
     let storage_type = source
         .storage_type
         .clone()
@@ -55,10 +76,12 @@ fn build_instance(source: &Database, name: &str) -> RestoreInstance {
         name: name.to_owned(),
         class: source.class.clone(),
         network: build_network(source, Some(source.publicly_accessible)),
-        parameter_group: source.parameter_group.clone(),
-        option_group: source.settings.option_group.clone(),
+        parameter_group: source.parameter_group.clone().filter(|_| fits),
+        option_group: source.settings.option_group.clone().filter(|_| fits),
         is_multi_az: source.multi_az,
-        iops: source.iops.filter(|_| storage_type.is_some()),
+        iops: source
+            .iops
+            .filter(|_| storage_type.is_some() && is_same_size),
         storage_type,
         is_protected: source.deletion_protection,
         upgrades_minor_versions: source.settings.upgrades_minor_versions,
@@ -71,6 +94,7 @@ fn build_instance(source: &Database, name: &str) -> RestoreInstance {
 
 fn build_cluster(source: &Database, snapshot: Option<&Snapshot>, name: &str) -> RestoreCluster {
     let is_multi_az = source.is_multi_az_cluster();
+    let fits = find_other_major(source, snapshot).is_none();
     let version = snapshot.map(|snapshot| snapshot.engine_version.clone());
     let version = version.unwrap_or_else(|| source.engine_version.clone());
     // Members of other clusters have the setting themselves.
@@ -80,7 +104,7 @@ fn build_cluster(source: &Database, snapshot: Option<&Snapshot>, name: &str) -> 
         engine: source.engine.clone(),
         engine_version: Some(version).filter(|version| !version.is_empty()),
         network: build_network(source, is_public),
-        parameter_group: source.parameter_group.clone(),
+        parameter_group: source.parameter_group.clone().filter(|_| fits),
         class: is_multi_az.then(|| source.class.clone()),
         storage_type: source
             .storage_type
@@ -97,14 +121,16 @@ fn build_cluster(source: &Database, snapshot: Option<&Snapshot>, name: &str) -> 
 }
 
 /// Builds the call that adds an instance to a restored cluster. `member`: the instance that it replaces; `None` if nothing
-/// is known of it.
+/// is known of it. `snapshot`: what the cluster is restored from; `None` for a point in time.
 #[must_use]
 pub fn build_member(
     source: &Database,
     member: Option<&Database>,
+    snapshot: Option<&Snapshot>,
     name: &RestoreName,
 ) -> CreateMember {
     let is_public = member.is_some_and(|member| member.publicly_accessible);
+    let has_parameters = source.engine != DOCUMENTS && find_other_major(source, snapshot).is_none();
     CreateMember {
         name: name.member.clone(),
         cluster: name.database.clone(),
@@ -114,7 +140,7 @@ pub fn build_member(
             .unwrap_or_default(),
         parameter_group: member
             .and_then(|member| member.parameter_group.clone())
-            .filter(|_| !is_private(&source.engine)),
+            .filter(|_| has_parameters),
         promotion_tier: member.and_then(|member| member.settings.promotion_tier),
         is_public: (!is_private(&source.engine)).then_some(is_public),
         monitoring: member
@@ -169,24 +195,6 @@ fn build_replication_group(
         has_auth_token: cache.has_auth_token,
         user_groups: cache.user_groups.clone(),
         tags: build_tags(source),
-    }
-}
-
-/// Returns the major version: `8` of `8.0`.
-fn find_major(version: &str) -> Option<String> {
-    let major = version.split('.').next()?;
-    (!major.is_empty()).then(|| major.to_owned())
-}
-
-/// Returns the version as AWS takes it: a snapshot has `7.0.7`, and a group is created with `7.0`; up to Redis 5 with all three parts.
-/// Source: <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/supported-engine-versions.html>
-fn shorten_version(version: &str) -> String {
-    let parts: Vec<&str> = version.split('.').collect();
-    match parts.as_slice() {
-        [major, minor, _, ..] if major.parse::<u32>().is_ok_and(|major| major >= 6) => {
-            format!("{major}.{minor}")
-        }
-        _ => version.to_owned(),
     }
 }
 

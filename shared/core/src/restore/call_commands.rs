@@ -1,5 +1,6 @@
 //! The calls of a restore as commands of the AWS CLI.
 
+use crate::model::CapacityRange;
 use crate::plan::{
     CreateMember, CreateReplicationGroup, CreateServerlessCache, RestoreCall, RestoreCluster,
     RestoreInstance,
@@ -33,16 +34,21 @@ pub fn service_of(engine: &str) -> &'static str {
 
 fn restore_instance(call: &RestoreInstance, origin: &Origin) -> CliCommand {
     let command = match origin {
-        Origin::Snapshot { arn, .. } => {
+        Origin::Snapshot { snapshot, .. } => {
             CliCommand::new("rds", "restore-db-instance-from-db-snapshot", origin)
                 .option("db-instance-identifier", &call.name)
-                .option("db-snapshot-identifier", &arn.display_name())
+                .option("db-snapshot-identifier", snapshot.arn.display_name())
         }
-        Origin::PointInTime { source, .. } => {
-            CliCommand::new("rds", "restore-db-instance-to-point-in-time", origin)
-                .option("target-db-instance-identifier", &call.name)
-                .option("source-db-instance-identifier", &source.display_name())
-                .switch("use-latest-restorable-time", true)
+        Origin::PointInTime {
+            source, retained, ..
+        } => {
+            let command = CliCommand::new("rds", "restore-db-instance-to-point-in-time", origin)
+                .option("target-db-instance-identifier", &call.name);
+            let command = match retained {
+                Some(id) => command.option("source-dbi-resource-id", id),
+                None => command.option("source-db-instance-identifier", source.display_name()),
+            };
+            command.switch("use-latest-restorable-time", true)
         }
     };
     let is_here = origin.place() == Place::Here;
@@ -74,32 +80,41 @@ fn restore_instance(call: &RestoreInstance, origin: &Origin) -> CliCommand {
         .tags(&call.tags)
 }
 
+/// Begins the restore of a cluster from a snapshot or to a point in time.
+fn begin_cluster_restore(call: &RestoreCluster, origin: &Origin) -> CliCommand {
+    let service = service_of(&call.engine);
+    match origin {
+        Origin::Snapshot { snapshot, .. } => {
+            CliCommand::new(service, "restore-db-cluster-from-snapshot", origin)
+                .option("db-cluster-identifier", &call.name)
+                .option("snapshot-identifier", snapshot.arn.display_name())
+                .option("engine", &call.engine)
+                .optional("engine-version", call.engine_version.as_ref())
+        }
+        Origin::PointInTime {
+            source, retained, ..
+        } => {
+            let command = CliCommand::new(service, "restore-db-cluster-to-point-in-time", origin)
+                .option("db-cluster-identifier", &call.name);
+            let command = match retained {
+                Some(id) => command.option("source-db-cluster-resource-id", id),
+                None => command.option("source-db-cluster-identifier", source.display_name()),
+            };
+            command.switch("use-latest-restorable-time", true)
+        }
+    }
+}
+
 fn restore_cluster(call: &RestoreCluster, origin: &Origin) -> CliCommand {
     let service = service_of(&call.engine);
     let is_here = origin.place() == Place::Here;
-    let (command, is_point_in_time) = match origin {
-        Origin::Snapshot { arn, .. } => {
-            let command = CliCommand::new(service, "restore-db-cluster-from-snapshot", origin)
-                .option("db-cluster-identifier", &call.name)
-                .option("snapshot-identifier", &arn.display_name())
-                .option("engine", &call.engine)
-                .optional("engine-version", call.engine_version.as_ref());
-            (command, false)
-        }
-        Origin::PointInTime { source, .. } => {
-            let command = CliCommand::new(service, "restore-db-cluster-to-point-in-time", origin)
-                .option("db-cluster-identifier", &call.name)
-                .option("source-db-cluster-identifier", &source.display_name())
-                .switch("use-latest-restorable-time", true);
-            (command, true)
-        }
-    };
-    // DocumentDB takes no parameter group here.
+    let is_point_in_time = origin.snapshot().is_none();
+    // DocumentDB takes no parameter group here, and Neptune does not say whether snapshots get the tags.
     let has_parameters = is_here && !(is_point_in_time && service == "docdb");
+    let copies_tags = call.copies_tags_to_snapshots && !(is_point_in_time && service == "neptune");
     let capacity = call.capacity.as_ref();
-    let capacity = capacity
-        .map(|capacity| format!("MinCapacity={},MaxCapacity={}", capacity.min, capacity.max));
-    let command = command
+    let capacity = capacity.map(write_capacity);
+    let command = begin_cluster_restore(call, origin)
         .network_at(origin.place(), &call.network)
         .optional(
             "db-cluster-parameter-group-name",
@@ -110,7 +125,7 @@ fn restore_cluster(call: &RestoreCluster, origin: &Origin) -> CliCommand {
         .optional("iops", call.iops)
         .optional("serverless-v2-scaling-configuration", capacity)
         .switch("deletion-protection", call.is_protected)
-        .switch_on("copy-tags-to-snapshot", call.copies_tags_to_snapshots)
+        .switch_on("copy-tags-to-snapshot", copies_tags)
         .options(
             "enable-cloudwatch-logs-exports",
             call.log_exports.iter().map(Word::from),
@@ -123,6 +138,17 @@ fn restore_cluster(call: &RestoreCluster, origin: &Origin) -> CliCommand {
         ),
     };
     command.tags(&call.tags)
+}
+
+fn write_capacity(capacity: &CapacityRange) -> String {
+    let pause = capacity.pause_after;
+    let pause = pause.map(|seconds| format!(",SecondsUntilAutoPause={seconds}"));
+    format!(
+        "MinCapacity={},MaxCapacity={}{}",
+        capacity.min,
+        capacity.max,
+        pause.unwrap_or_default()
+    )
 }
 
 fn create_member(call: &CreateMember, origin: &Origin) -> CliCommand {
@@ -161,7 +187,9 @@ fn create_replication_group(call: &CreateReplicationGroup, origin: &Origin) -> C
         .option("replication-group-id", &call.name)
         .option("replication-group-description", &call.description);
     let command = match origin {
-        Origin::Snapshot { arn, .. } => command.option("snapshot-name", &arn.display_name()),
+        Origin::Snapshot { snapshot, .. } => {
+            command.option("snapshot-name", snapshot.arn.display_name())
+        }
         Origin::PointInTime { .. } => command,
     };
     let command = command
@@ -173,13 +201,14 @@ fn create_replication_group(call: &CreateReplicationGroup, origin: &Origin) -> C
             call.network.subnet_group.as_ref(),
         );
     let command = if call.network.security_groups.is_empty() {
-        command.option("security-group-ids", Word::Variable("SECURITY_GROUP"))
+        command.option("security-group-ids", Word::Variable("SECURITY_GROUPS"))
     } else {
         let groups = call.network.security_groups.iter().map(Word::from);
         command.options("security-group-ids", groups)
     };
     let command = command
         .optional("port", call.network.port)
+        .optional("network-type", call.network.network_type.as_ref())
         .optional("cache-parameter-group-name", call.parameter_group.as_ref())
         .optional("num-cache-clusters", call.nodes)
         .optional("num-node-groups", call.shards)
@@ -208,7 +237,9 @@ fn create_serverless_cache(call: &CreateServerlessCache, origin: &Origin) -> Cli
         .optional("major-engine-version", call.major_version.as_ref())
         .optional("kms-key-id", call.kms_key.as_ref());
     let command = match origin {
-        Origin::Snapshot { arn, .. } => command.option("snapshot-arns-to-restore", arn.as_str()),
+        Origin::Snapshot { snapshot, .. } => {
+            command.option("snapshot-arns-to-restore", snapshot.arn.as_str())
+        }
         Origin::PointInTime { .. } => command,
     };
     command

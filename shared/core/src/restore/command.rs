@@ -16,9 +16,11 @@ pub const VAULT_PROFILE: &str = "VAULT_PROFILE";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CliCommand {
     words: Vec<Word>,
+    /// The shell runs it again until it succeeds.
+    is_repeated: bool,
 }
 
-/// A word of a command.
+/// A word of a command. The shell refuses a command whose variable is not set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
     Literal(String),
@@ -29,6 +31,12 @@ pub enum Word {
 impl From<&str> for Word {
     fn from(text: &str) -> Self {
         Self::Literal(text.to_owned())
+    }
+}
+
+impl From<String> for Word {
+    fn from(text: String) -> Self {
+        Self::Literal(text)
     }
 }
 
@@ -45,12 +53,22 @@ impl CliCommand {
         let words = ["aws", service].into_iter().chain(operation.split(' '));
         let command = Self {
             words: words.map(Word::from).collect(),
+            is_repeated: false,
         };
         let command = match origin.place() {
             Place::Vault => command.option("profile", Word::Variable(VAULT_PROFILE)),
             Place::Here | Place::OtherRegion => command,
         };
         command.option("region", origin.region())
+    }
+
+    /// Lets the shell run the command again until it succeeds.
+    #[must_use]
+    pub fn repeated(self) -> Self {
+        Self {
+            is_repeated: true,
+            ..self
+        }
     }
 
     /// Adds an option with one value.
@@ -153,6 +171,10 @@ impl CliCommand {
 impl fmt::Display for CliCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut column = 0;
+        if self.is_repeated {
+            f.write_str("until ")?;
+            column = "until ".len();
+        }
         for (n, word) in self.words.iter().enumerate() {
             let word = word.to_string();
             let is_option = word.starts_with("--");
@@ -165,6 +187,9 @@ impl fmt::Display for CliCommand {
             }
             f.write_str(&word)?;
             column += word.len();
+        }
+        if self.is_repeated {
+            f.write_str("; do sleep 10; done")?;
         }
         Ok(())
     }
@@ -179,7 +204,8 @@ impl fmt::Display for Word {
                 Ok(quoted) => f.write_str(&quoted),
                 Err(_) => f.write_str("''"),
             },
-            Self::Variable(name) => write!(f, "\"${name}\""),
+            // An empty value would mean another account, or a default.
+            Self::Variable(name) => write!(f, "\"${{{name}:?}}\""),
         }
     }
 }

@@ -28,12 +28,10 @@ fn choose_network(origin: &Origin) -> RestoreStep {
     let groups = CliCommand::new("ec2", "describe-security-groups", origin)
         .option("query", "SecurityGroups[].[GroupId,GroupName,VpcId]")
         .option("output", "table");
-    RestoreStep {
-        title:
-            "Choose a subnet group and a security group of its VPC, and set SUBNET_GROUP=… and SECURITY_GROUP=… before you go on"
-                .to_owned(),
-        commands: vec![subnets, groups],
-    }
+    RestoreStep::new(
+        "Choose a subnet group and a security group of its VPC, and set SUBNET_GROUP=… and SECURITY_GROUP=… before you go on",
+        vec![subnets, groups],
+    )
 }
 
 /// Offers the classes of a cluster of which no instance is known.
@@ -48,12 +46,10 @@ fn choose_class(lost: &LostDatabase, origin: &Origin) -> Option<RestoreStep> {
         .option("engine-version", &database.engine_version)
         .option("query", "OrderableDBInstanceOptions[].DBInstanceClass")
         .option("output", "text");
-    Some(RestoreStep {
-        title:
-            "No instance of the cluster is known. Choose a class, and set CLASS=… before you go on"
-                .to_owned(),
-        commands: vec![classes],
-    })
+    Some(RestoreStep::new(
+        "No instance of the cluster is known. Choose a class, and set CLASS=… before you go on",
+        vec![classes],
+    ))
 }
 
 /// A replication group doesn't say which security groups its nodes have.
@@ -66,23 +62,22 @@ fn choose_cache_group(database: &Database, origin: &Origin) -> Option<RestoreSte
     let groups = CliCommand::new("elasticache", "describe-cache-clusters", origin)
         .option("cache-cluster-id", node)
         .option("query", "CacheClusters[0].SecurityGroups[].SecurityGroupId")
-        .option("output", "text");
+        .option("output", "json");
     let others = CliCommand::new("ec2", "describe-security-groups", origin)
         .option("query", "SecurityGroups[].[GroupId,GroupName,VpcId]")
         .option("output", "table");
-    Some(RestoreStep {
-        title:
-            "Find the security group of its nodes, or choose one if they are gone, and set SECURITY_GROUP=… before you go on"
-                .to_owned(),
-        commands: vec![groups, others],
-    })
+    Some(RestoreStep::new(
+        "Find the security groups of its nodes, or choose some if they are gone, and set SECURITY_GROUPS=… to such a list before you go on: '[\"sg-1\"]'",
+        vec![groups, others],
+    ))
 }
 
 fn choose_auth_token(database: &Database) -> Option<RestoreStep> {
-    database.settings.cache.has_auth_token.then(|| RestoreStep {
-        title: "Its clients send a token that AWS doesn't show. Set AUTH_TOKEN=… before you go on"
-            .to_owned(),
-        commands: Vec::new(),
+    database.settings.cache.has_auth_token.then(|| {
+        RestoreStep::new(
+            "Its clients send a token that AWS doesn't show. Set AUTH_TOKEN=… before you go on",
+            Vec::new(),
+        )
     })
 }
 

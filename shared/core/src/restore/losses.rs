@@ -1,14 +1,30 @@
 //! What a restore does not bring back, or brings back weaker.
 
+use jiff::SignedDuration;
+
 use crate::model::{Database, DatabaseKind};
 use crate::restore::lost::LostDatabase;
 use crate::restore::origin::{Origin, Place};
+use crate::restore::versions::find_other_major;
 
 /// Describes what the reader has to know before a restore: what does not come back, or comes back weaker.
-pub fn describe_losses(lost: &LostDatabase, origin: &Origin) -> Vec<String> {
+pub fn describe_losses(lost: &LostDatabase, origin: &Origin, is_earlier: bool) -> Vec<String> {
     let database = &lost.database;
-    let record = (!lost.exists).then(|| {
-        "AWS no longer describes it. These are the settings that Lamplighter recorded.".to_owned()
+    let record = if is_earlier {
+        Some(
+            "It is of an earlier database that had the name. Its settings are those that are known last.",
+        )
+    } else if lost.exists {
+        None
+    } else {
+        Some("AWS no longer describes it. These are the settings that Lamplighter recorded.")
+    };
+    let upgrade = find_other_major(database, origin.snapshot());
+    let upgrade = upgrade.map(|version| {
+        format!(
+            "It comes back with {} {version}, and the database had {}: it gets default groups of parameters and options.",
+            database.engine, database.engine_version
+        )
     });
     let vault = (origin.place() == Place::Vault).then(|| {
         "It is restored in the vault's account. Log in there, and set the profile of the AWS CLI: VAULT_PROFILE=…"
@@ -20,7 +36,9 @@ pub fn describe_losses(lost: &LostDatabase, origin: &Origin) -> Vec<String> {
         describe_database(database, origin)
     };
     record
+        .map(str::to_owned)
         .into_iter()
+        .chain(upgrade)
         .chain(vault)
         .chain(describe_groups(database, origin))
         .chain(kind)
@@ -68,8 +86,15 @@ fn describe_database(database: &Database, origin: &Origin) -> Vec<String> {
         .filter_map(|(text, names)| describe_names(text, names));
     let global = settings.global_cluster.as_ref();
     let global = global.map(|cluster| format!("It is no part of the global cluster {cluster}."));
+    let others = (!settings.others.is_empty()).then(|| {
+        format!(
+            "It had more settings. Add those that you need to the restore: {}.",
+            settings.others.join(" ")
+        )
+    });
     [password]
         .into_iter()
+        .chain(others)
         .chain(global)
         .chain(lists)
         .chain(describe_point_in_time(database, origin))
@@ -77,7 +102,7 @@ fn describe_database(database: &Database, origin: &Origin) -> Vec<String> {
 }
 
 fn describe_point_in_time(database: &Database, origin: &Origin) -> Vec<String> {
-    let Origin::PointInTime { .. } = origin else {
+    let Origin::PointInTime { latest, .. } = origin else {
         return Vec::new();
     };
     let option = if database.is_cluster {
@@ -85,8 +110,9 @@ fn describe_point_in_time(database: &Database, origin: &Origin) -> Vec<String> {
     } else {
         "--restore-time"
     };
+    let hour_before = *latest - SignedDuration::from_hours(1);
     let earlier = format!(
-        "For an earlier time, say {option} 2026-11-21T02:55:00Z instead of --use-latest-restorable-time."
+        "For an earlier time, say {option} {hour_before} instead of --use-latest-restorable-time, and change the name in all commands."
     );
     let reboot = (database.engine == "docdb").then(|| {
         "Its parameter group is set after the restore. Static parameters need a reboot of its instances."

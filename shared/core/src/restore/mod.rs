@@ -14,6 +14,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod text;
+mod versions;
 
 pub use build::{RestoreName, build_member, build_restore};
 pub use command::{CliCommand, Word};

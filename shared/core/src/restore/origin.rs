@@ -5,17 +5,20 @@ use jiff::Timestamp;
 use crate::model::{Arn, Snapshot};
 
 /// What a database is restored from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Origin {
     /// A snapshot, or its copy in another region or account.
     Snapshot {
-        arn: Arn,
-        taken_at: Option<Timestamp>,
-        is_verified: bool,
+        snapshot: Box<Snapshot>,
         place: Place,
     },
     /// The latest time that automated backups reach.
-    PointInTime { source: Arn, latest: Timestamp },
+    PointInTime {
+        source: Arn,
+        /// AWS's identifier of a database that is gone, whose automated backups were retained.
+        retained: Option<String>,
+        latest: Timestamp,
+    },
 }
 
 /// Where a snapshot is, as seen from the database.
@@ -32,10 +35,17 @@ impl Origin {
     #[must_use]
     pub fn of_snapshot(snapshot: &Snapshot) -> Self {
         Self::Snapshot {
-            arn: snapshot.arn.clone(),
-            taken_at: snapshot.taken_at,
-            is_verified: snapshot.is_verified(),
+            snapshot: Box::new(snapshot.clone()),
             place: Place::Here,
+        }
+    }
+
+    /// Returns the snapshot; `None` for a point in time.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        match self {
+            Self::Snapshot { snapshot, .. } => Some(snapshot),
+            Self::PointInTime { .. } => None,
         }
     }
 
@@ -43,7 +53,7 @@ impl Origin {
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         match self {
-            Self::Snapshot { taken_at, .. } => *taken_at,
+            Self::Snapshot { snapshot, .. } => snapshot.taken_at,
             Self::PointInTime { latest, .. } => Some(*latest),
         }
     }
@@ -61,7 +71,7 @@ impl Origin {
     #[must_use]
     pub fn region(&self) -> &str {
         match self {
-            Self::Snapshot { arn, .. } => arn.region(),
+            Self::Snapshot { snapshot, .. } => snapshot.arn.region(),
             Self::PointInTime { source, .. } => source.region(),
         }
     }

@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 
 use crate::model::tag_keys::{HOLD, MANAGED, PREFIX};
-use crate::model::{Arn, Database, Snapshot, short_hash};
+use crate::model::{Arn, Database, short_hash};
 use crate::plan::RestoreCall;
 use crate::restore::build::{RestoreName, build_member, build_restore};
 use crate::restore::call_commands::service_of;
-use crate::restore::command::{CliCommand, Word};
+use crate::restore::command::CliCommand;
 use crate::restore::lookups::{list_choices, show_endpoint, wait_for, wait_for_instance};
 use crate::restore::lost::LostDatabase;
 use crate::restore::origin::{Origin, Place};
 use crate::restore::step::RestoreStep;
 
-/// Ending of the names of what is restored.
-const SUFFIX: &str = "-restored";
-/// Ending of the name that the lost database gets, if the restored one takes its name.
-const OLD_SUFFIX: &str = "-old";
+/// Middle of the name that the lost database gets, if the restored one takes its name.
+const BEFORE: &str = "-before";
 /// Maximum length of the name of a database, and of a cache.
 const MAX_NAME_LENGTH: usize = 63;
 const MAX_CACHE_NAME_LENGTH: usize = 40;
@@ -26,9 +24,10 @@ const HASH_LENGTH: usize = 4;
 /// Lists the steps that bring a database back from one backup, in order.
 pub fn list_steps(lost: &LostDatabase, origin: &Origin) -> Vec<RestoreStep> {
     let database = &lost.database;
-    let name = add_suffix(&database.identifier, SUFFIX, database.arn.is_cache());
-    let call = build_restore(database, find_snapshot(lost, origin), &name);
-    let members = list_members(lost, &name);
+    let suffix = time_suffix(origin);
+    let name = add_suffix(&database.identifier, &suffix, database.arn.is_cache());
+    let call = build_restore(database, origin.snapshot(), &name);
+    let members = list_members(lost, &name, &suffix);
     keep_snapshot(origin)
         .into_iter()
         .chain(list_choices(lost, origin))
@@ -41,11 +40,12 @@ pub fn list_steps(lost: &LostDatabase, origin: &Origin) -> Vec<RestoreStep> {
         .collect()
 }
 
-fn step(title: impl Into<String>, commands: Vec<CliCommand>) -> RestoreStep {
-    RestoreStep {
-        title: title.into(),
-        commands,
-    }
+/// Returns the ending of the names of what is restored: the time of its data, so that no earlier attempt is taken for this one.
+fn time_suffix(origin: &Origin) -> String {
+    origin.time().map_or_else(
+        || "-restored".to_owned(),
+        |at| at.strftime("-%Y%m%d-%H%M").to_string(),
+    )
 }
 
 /// Adds a suffix to a name. If it gets too long, a hash replaces the end, so that two instances of a cluster stay apart.
@@ -64,31 +64,22 @@ fn add_suffix(name: &str, suffix: &str, is_cache: bool) -> String {
     format!("{}-{hash}{suffix}", short.trim_end_matches('-'))
 }
 
-fn find_snapshot<'a>(lost: &'a LostDatabase, origin: &Origin) -> Option<&'a Snapshot> {
-    match origin {
-        Origin::Snapshot { arn, .. } => lost.snapshots.iter().find(|known| known.arn == *arn),
-        Origin::PointInTime { .. } => None,
-    }
-}
-
 /// Holds the snapshot, so that no retention rule deletes it meanwhile. Copies in the vault are not this account's to tag.
 fn keep_snapshot(origin: &Origin) -> Option<RestoreStep> {
-    let arn = match origin {
-        Origin::Snapshot { arn, place, .. } if *place != Place::Vault => arn,
-        Origin::Snapshot { .. } | Origin::PointInTime { .. } => return None,
-    };
+    let snapshot = origin.snapshot();
+    let arn = &snapshot.filter(|_| origin.place() != Place::Vault)?.arn;
     let hold = BTreeMap::from([(HOLD.to_owned(), "true".to_owned())]);
     let service = arn.service();
     let command = CliCommand::new(service, "add-tags-to-resource", origin)
         .option("resource-name", arn.as_str())
         .tags(&hold);
-    Some(step("Keep the snapshot", vec![command]))
+    Some(RestoreStep::new("Keep the snapshot", vec![command]))
 }
 
 fn restore(database: &Database, call: &RestoreCall, origin: &Origin) -> RestoreStep {
     let title = "Restore, and wait until it is available. Repeat the wait if it gives up, as it does after at most half an hour";
     let name = call.name();
-    step(
+    RestoreStep::new(
         title,
         vec![call.to_command(origin), wait_for(database, name, origin)],
     )
@@ -98,6 +89,7 @@ fn restore(database: &Database, call: &RestoreCall, origin: &Origin) -> RestoreS
 fn list_members<'a>(
     lost: &'a LostDatabase,
     cluster: &str,
+    suffix: &str,
 ) -> Vec<(Option<&'a Database>, RestoreName)> {
     let database = &lost.database;
     if !database.is_cluster || database.is_multi_az_cluster() {
@@ -119,7 +111,7 @@ fn list_members<'a>(
     members
         .into_iter()
         .map(|member| {
-            let restored = add_suffix(&member.identifier, SUFFIX, false);
+            let restored = add_suffix(&member.identifier, suffix, false);
             (Some(member), name(restored))
         })
         .collect()
@@ -131,7 +123,7 @@ fn add_members(
     origin: &Origin,
 ) -> Option<RestoreStep> {
     let create = members.iter().map(|(member, name)| {
-        let call = build_member(&lost.database, *member, name);
+        let call = build_member(&lost.database, *member, origin.snapshot(), name);
         RestoreCall::Member(call).to_command(origin)
     });
     let wait = members
@@ -139,66 +131,104 @@ fn add_members(
         .map(|(_, name)| wait_for_instance(&name.member, origin));
     let commands: Vec<CliCommand> = create.chain(wait).collect();
     (!commands.is_empty()).then(|| {
-        step(
+        RestoreStep::new(
             "Add its instances: a restored cluster has none, and no endpoint answers",
             commands,
         )
     })
 }
 
-/// Sets what a restore can't be told: retention, windows, monitoring, roles, and who manages the password.
+/// Sets what a restore can't be told: roles, retention, windows, monitoring, storage, and who manages the password. Each
+/// that AWS may refuse has a command of its own.
 fn restore_settings(database: &Database, name: &str, origin: &Origin) -> Option<RestoreStep> {
     if database.arn.is_cache() {
         return None;
     }
-    let modify = modify(database, name, origin);
     let roles = if origin.place() == Place::Vault {
         Vec::new()
     } else {
         add_roles(database, name, origin)
     };
-    let commands = [modify].into_iter().chain(roles);
-    let commands = commands.chain([wait_for(database, name, origin)]).collect();
-    Some(step("Set what a restore leaves out", commands))
+    // AWS takes one change after the other.
+    let commands = roles
+        .into_iter()
+        .chain(list_modifications(database, name, origin))
+        .flat_map(|command| [command, wait_for(database, name, origin)])
+        .collect();
+    Some(RestoreStep::new("Set what a restore leaves out", commands))
 }
 
-fn modify(database: &Database, name: &str, origin: &Origin) -> CliCommand {
+fn list_modifications(database: &Database, name: &str, origin: &Origin) -> Vec<CliCommand> {
     let settings = &database.settings;
     let service = service_of(&database.engine);
-    let monitoring = settings
-        .monitoring
-        .as_ref()
-        .filter(|_| origin.place() != Place::Vault && service == "rds");
-    let command = if database.is_cluster {
-        let is_point_in_time = matches!(origin, Origin::PointInTime { .. });
-        let parameters = database.parameter_group.as_ref();
-        CliCommand::new(service, "modify-db-cluster", origin)
-            .option("db-cluster-identifier", name)
-            // The restore to a point in time of DocumentDB takes none.
-            .optional(
-                "db-cluster-parameter-group-name",
-                parameters.filter(|_| is_point_in_time && service == "docdb"),
-            )
-    } else {
-        CliCommand::new(service, "modify-db-instance", origin)
-            .option("db-instance-identifier", name)
-            .optional("max-allocated-storage", settings.max_allocated_gib)
-    };
-    let has_insights = settings.has_performance_insights && service == "rds";
-    command
-        .monitoring(monitoring)
-        .switch_on("enable-performance-insights", has_insights)
-        .switch_on("manage-master-user-password", database.secret.is_some())
+    let schedule = modify(database, name, origin)
         .option(
             "backup-retention-period",
-            &database.backup_retention_days.to_string(),
+            database.backup_retention_days.to_string(),
         )
         .optional("preferred-backup-window", settings.backup_window.as_ref())
         .optional(
             "preferred-maintenance-window",
             settings.maintenance_window.as_ref(),
-        )
-        .switch("apply-immediately", true)
+        );
+    // The restore to a point in time of DocumentDB takes none.
+    let parameters = database.parameter_group.as_ref().filter(|_| {
+        service == "docdb" && database.is_cluster && matches!(origin, Origin::PointInTime { .. })
+    });
+    let parameters = parameters.map(|group| {
+        modify(database, name, origin).option("db-cluster-parameter-group-name", group)
+    });
+    let storage = settings.max_allocated_gib.filter(|_| !database.is_cluster);
+    let storage = storage.map(|most| {
+        modify(database, name, origin).option("max-allocated-storage", most.to_string())
+    });
+    // Neptune has no passwords.
+    let has_password = database.secret.is_some() && service != "neptune";
+    let password = has_password
+        .then(|| modify(database, name, origin).switch("manage-master-user-password", true));
+    [schedule]
+        .into_iter()
+        .chain(parameters)
+        .chain(set_monitoring(database, name, origin))
+        .chain(storage)
+        .chain(password)
+        .map(|command| command.switch("apply-immediately", true))
+        .collect()
+}
+
+/// Returns the command that watches the database as before; `None` if nothing did.
+fn set_monitoring(database: &Database, name: &str, origin: &Origin) -> Option<CliCommand> {
+    let settings = &database.settings;
+    let monitoring = settings
+        .monitoring
+        .as_ref()
+        .filter(|_| origin.place() != Place::Vault);
+    let is_watched = monitoring.is_some() || settings.has_performance_insights;
+    (is_watched && service_of(&database.engine) == "rds").then(|| {
+        modify(database, name, origin)
+            .monitoring(monitoring)
+            .switch_on(
+                "enable-performance-insights",
+                settings.has_performance_insights,
+            )
+            .optional(
+                "performance-insights-retention-period",
+                settings
+                    .insights_days
+                    .filter(|_| settings.has_performance_insights),
+            )
+    })
+}
+
+/// Begins a modification of an instance or cluster.
+fn modify(database: &Database, name: &str, origin: &Origin) -> CliCommand {
+    let service = service_of(&database.engine);
+    if database.is_cluster {
+        CliCommand::new(service, "modify-db-cluster", origin).option("db-cluster-identifier", name)
+    } else {
+        CliCommand::new(service, "modify-db-instance", origin)
+            .option("db-instance-identifier", name)
+    }
 }
 
 fn add_roles(database: &Database, name: &str, origin: &Origin) -> Vec<CliCommand> {
@@ -223,7 +253,7 @@ fn add_roles(database: &Database, name: &str, origin: &Origin) -> Vec<CliCommand
 }
 
 fn check(database: &Database, name: &str, origin: &Origin) -> RestoreStep {
-    step(
+    RestoreStep::new(
         "Connect from a place with network access, and look for the newest rows",
         vec![show_endpoint(database, name, origin)],
     )
@@ -245,7 +275,10 @@ fn manage(database: &Database, name: &str, origin: &Origin) -> Option<RestoreSte
     let command = CliCommand::new(arn.service(), "add-tags-to-resource", origin)
         .option("resource-name", arn.as_str())
         .tags(&tags);
-    Some(step("Let Lamplighter back it up", vec![command]))
+    Some(RestoreStep::new(
+        "Let Lamplighter back it up",
+        vec![command],
+    ))
 }
 
 /// Returns the ARN of a database of another name.
@@ -262,7 +295,7 @@ fn rename(arn: &Arn, name: &str, region: &str) -> Arn {
 /// Lets clients find the restored database: by its own name, or by that of the lost one.
 fn switch(lost: &LostDatabase, name: &str, origin: &Origin) -> Vec<RestoreStep> {
     let database = &lost.database;
-    let point = step(
+    let point = RestoreStep::new(
         "Point clients at the new endpoint: change the secret or parameter that they read, and restart them",
         Vec::new(),
     );
@@ -270,32 +303,31 @@ fn switch(lost: &LostDatabase, name: &str, origin: &Origin) -> Vec<RestoreStep> 
     if !can_rename {
         return vec![point];
     }
-    let old = add_suffix(&database.identifier, OLD_SUFFIX, false);
+    let before = format!("{BEFORE}{}", time_suffix(origin));
+    let old = add_suffix(&database.identifier, &before, false);
     let away = lost.exists.then(|| {
         [
             rename_to(database, &database.identifier, &old, origin),
-            wait_for(database, &old, origin),
+            // A rename takes a while to begin, and nothing has the new name until then.
+            wait_for(database, &old, origin).repeated(),
         ]
     });
     let back = [
         rename_to(database, name, &database.identifier, origin),
-        wait_for(database, &database.identifier, origin),
+        wait_for(database, &database.identifier, origin).repeated(),
     ];
     let commands = away.into_iter().flatten().chain(back).collect();
-    let title = "Or let it take the old name, which interrupts clients for minutes. Repeat a wait that says NotFound: a rename takes a while to begin";
-    vec![point, step(title, commands)]
+    let title = "Or let it take the old name, which interrupts clients for minutes. Only when you have seen the right rows in it, run these without the comment signs";
+    vec![point, RestoreStep::new(title, commands).commented()]
 }
 
 fn rename_to(database: &Database, from: &str, to: &str, origin: &Origin) -> CliCommand {
-    let service = service_of(&database.engine);
-    let command = if database.is_cluster {
-        CliCommand::new(service, "modify-db-cluster", origin)
-            .option("db-cluster-identifier", from)
-            .option("new-db-cluster-identifier", to)
+    let option = if database.is_cluster {
+        "new-db-cluster-identifier"
     } else {
-        CliCommand::new(service, "modify-db-instance", origin)
-            .option("db-instance-identifier", from)
-            .option("new-db-instance-identifier", Word::from(to))
+        "new-db-instance-identifier"
     };
-    command.switch("apply-immediately", true)
+    modify(database, from, origin)
+        .option(option, to)
+        .switch("apply-immediately", true)
 }

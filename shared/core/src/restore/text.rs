@@ -22,8 +22,8 @@ impl RestorePlan {
             return text;
         }
         text.push_str(
-            "# It comes back beside the old one. Nothing is changed in place before the last step.\n\
-             # Run one command after the other, and read each answer.\n",
+            "# It comes back beside the old one. Nothing is changed in place before the last step, whose commands are comments.\n\
+             # Paste one step after the other, and read each answer. A step ends at the first command that fails.\n",
         );
         if let Some(drill) = &self.drill {
             let result = if drill.passed { "passed" } else { "failed" };
@@ -36,12 +36,7 @@ impl RestorePlan {
         }
         text.push_str("#\n# Choose one:\n");
         for (n, way) in self.ways.iter().enumerate() {
-            let _ = writeln!(
-                text,
-                "#   {}. {}",
-                letter(n),
-                describe_origin(&way.origin, now)
-            );
+            let _ = writeln!(text, "#   {}. {}", letter(n), describe_way(way, now));
         }
         for (n, way) in self.ways.iter().enumerate() {
             render_way(&mut text, n, way, now);
@@ -51,12 +46,7 @@ impl RestorePlan {
 }
 
 fn render_way(text: &mut String, n: usize, way: &RestoreWay, now: Timestamp) {
-    let _ = writeln!(
-        text,
-        "\n# ---- {}. {}",
-        letter(n),
-        describe_origin(&way.origin, now)
-    );
+    let _ = writeln!(text, "\n# ---- {}. {}", letter(n), describe_way(way, now));
     for loss in &way.losses {
         let _ = writeln!(text, "# {loss}");
     }
@@ -68,8 +58,11 @@ fn render_way(text: &mut String, n: usize, way: &RestoreWay, now: Timestamp) {
 fn render_step(text: &mut String, n: usize, step: &RestoreStep) {
     let end = if step.commands.is_empty() { "." } else { ":" };
     let _ = writeln!(text, "\n# {n}. {}{end}", step.title);
-    for command in &step.commands {
-        let _ = writeln!(text, "{command}");
+    let commands: Vec<String> = step.commands.iter().map(ToString::to_string).collect();
+    // The shell goes on with the next command only after a good one.
+    for line in commands.join(" &&\n").lines() {
+        let comment = if step.is_commented { "# " } else { "" };
+        let _ = writeln!(text, "{comment}{line}");
     }
 }
 
@@ -79,6 +72,15 @@ fn letter(n: usize) -> char {
         .ok()
         .and_then(|n| b'A'.checked_add(n))
         .map_or('?', char::from)
+}
+
+fn describe_way(way: &RestoreWay, now: Timestamp) -> String {
+    let earlier = if way.is_earlier {
+        ", of an earlier database of this name"
+    } else {
+        ""
+    };
+    format!("{}{earlier}", describe_origin(&way.origin, now))
 }
 
 fn describe_origin(origin: &Origin, now: Timestamp) -> String {
@@ -96,25 +98,20 @@ fn describe_origin(origin: &Origin, now: Timestamp) -> String {
         Origin::PointInTime { .. } => {
             format!("To the latest point in time: {time}")
         }
-        Origin::Snapshot {
-            arn,
-            is_verified,
-            place,
-            ..
-        } => {
-            let verified = if *is_verified {
+        Origin::Snapshot { snapshot, place } => {
+            let verified = if snapshot.is_verified() {
                 ", proven by a drill"
             } else {
                 ""
             };
             let place = match place {
                 Place::Here => String::new(),
-                Place::OtherRegion => format!(" in {}", arn.region()),
+                Place::OtherRegion => format!(" in {}", snapshot.arn.region()),
                 Place::Vault => " in the vault".to_owned(),
             };
             format!(
                 "From the snapshot {}{place}: {time}{verified}",
-                arn.display_name()
+                snapshot.arn.display_name()
             )
         }
     }

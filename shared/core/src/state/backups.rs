@@ -27,6 +27,9 @@ pub struct BackupState {
     /// The database as it was last seen, from which a restore knows its settings when it is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Box<SourceRecord>>,
+    /// What was recorded of the last earlier database of this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Box<SourceRecord>>,
     /// The time of the last attempt to take a snapshot that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot_failed_at: Option<Timestamp>,
@@ -48,6 +51,9 @@ pub struct SourceRecord {
 pub struct CopyRecord {
     pub snapshot: Arn,
     pub taken_at: Timestamp,
+    /// Empty if AWS doesn't say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub engine_version: String,
 }
 
 /// For how long a database has been stopped since its recovery point.
@@ -73,6 +79,9 @@ pub struct CopyPlace {
     /// The newest good copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest: Option<CopyRecord>,
+    /// The newest good copy of the last earlier database of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<CopyRecord>,
     /// When a copy that failed was first noticed, after all were good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Timestamp>,

@@ -1,5 +1,6 @@
 //! What the simulated AWS answers about databases, caches and their snapshots.
 
+use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, CopyDestination, Database, Quotas, Snapshot};
 use lamplighter::ports::{Caches, Databases, SnapshotFilter};
@@ -15,7 +16,7 @@ impl Databases for World {
     }
 
     async fn describe_members(&self, clusters: &[Arn]) -> Result<Vec<Database>, AwsError> {
-        self.pages("DescribeDBInstances", "members", clusters.len(), 100)
+        self.pages("DescribeDBInstances of clusters", "", clusters.len(), 100)
             .await?;
         let state = self.state();
         let names: Vec<String> = clusters.iter().map(Arn::display_name).collect();
@@ -26,6 +27,19 @@ impl Databases for World {
         Ok(members
             .filter_map(|database| state.described(&database.arn))
             .collect())
+    }
+
+    async fn find_retained_backup(
+        &self,
+        database: &Database,
+    ) -> Result<Option<Timestamp>, AwsError> {
+        self.call("DescribeDBInstanceAutomatedBackups", &database.resource_id)
+            .await?;
+        Ok(self
+            .state()
+            .retained_backups
+            .get(&database.resource_id)
+            .copied())
     }
 
     async fn list_snapshots(

@@ -67,6 +67,8 @@ pub struct State {
     pub snapshots: BTreeMap<Arn, Snapshot>,
     /// Regions whose listings are refused.
     pub unreadable_regions: BTreeSet<String>,
+    /// Latest times of the automated backups that are left of deleted databases, by resource ID.
+    pub retained_backups: BTreeMap<String, Timestamp>,
     /// Where copies that have begun fail: regions, `vault`, or the name of one copy.
     pub failing_places: BTreeSet<String>,
     /// The copies that began at such a place.

@@ -9,6 +9,8 @@ use crate::plan::{Action, BackupAction, DrillAction};
 use crate::state::backups::{BackupState, CopyPlace, CopySight, IdleTime, PolicyUse, SourceRecord};
 use crate::state::target::TargetState;
 
+/// Status of a database that is being deleted.
+const DELETING: &str = "deleting";
 /// Time for which a policy is remembered after another one replaced it.
 const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(48);
 /// Time for which a place is remembered after `copy=` ceased to name it.
@@ -57,14 +59,30 @@ impl BackupState {
         }
     }
 
-    /// Records the database as it is seen, with the instances of a cluster.
+    /// Records the database as it is seen, with the instances of a cluster. What is seen of it while it is being deleted is
+    /// no longer what a restore needs.
     pub fn record_source(&mut self, database: &Database, members: &[Database]) {
+        if database.status == DELETING {
+            return;
+        }
         let mut members: Vec<Database> = members.iter().map(Database::to_record).collect();
         members.sort_by(|a, b| a.identifier.cmp(&b.identifier));
-        let record = SourceRecord {
+        let mut record = SourceRecord {
             database: database.to_record(),
             members,
         };
+        match self.source.take() {
+            Some(known) if known.database.identity() == record.database.identity() => {
+                record.keep_unseen(*known);
+            }
+            Some(earlier) => {
+                self.earlier = Some(earlier);
+                for place in self.places.values_mut() {
+                    place.earlier = place.newest.take().or(place.earlier.take());
+                }
+            }
+            None => {}
+        }
         self.source = Some(Box::new(record));
     }
 
@@ -80,6 +98,19 @@ impl BackupState {
         } else if sight.is_complete {
             known.failing_since = None;
             known.refused_at = None;
+        }
+    }
+}
+
+impl SourceRecord {
+    /// Takes over what AWS didn't show this time: the tags of a cache that is modified, and the instances of a cluster that
+    /// could not be read.
+    fn keep_unseen(&mut self, known: Self) {
+        if self.database.tags.is_empty() {
+            self.database.tags = known.database.tags;
+        }
+        if self.members.is_empty() {
+            self.members = known.members;
         }
     }
 }
