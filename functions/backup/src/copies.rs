@@ -1,4 +1,4 @@
-//! Copies of good snapshots in other regions and in the vault, rotated by the policy of the source.
+//! Copies of good snapshots in other regions and in the vault. In other regions, they are rotated by the policy of the source.
 //! Pure.
 
 use std::collections::BTreeSet;
@@ -64,7 +64,7 @@ impl Decision<'_> {
         let in_use = BTreeSet::new();
         let rules = self.rotation_rules(&in_use);
         let snapshots = &self.observed.snapshots;
-        let due = snapshots_to_copy(snapshots, &copies.snapshots, rules, self.now);
+        let due = snapshots_to_copy(snapshots, &copies.snapshots, place, rules, self.now);
         let mut steps: Vec<Step> = due
             .iter()
             .take(copies.may_begin)
@@ -104,8 +104,11 @@ impl Decision<'_> {
     }
 
     /// Builds the steps that delete copies the policy doesn't keep. Before the newest good snapshot has its copy, deletes
-    /// only unusable copies.
+    /// only unusable copies. What is in the vault is the vault's to delete.
     fn delete_expired_copies(&self, place: &CopyDestination, copies: &Copies) -> Vec<Step> {
+        if place.is_vault() {
+            return Vec::new();
+        }
         let failing_since = self.find_failing_since(place, copies);
         // Nothing copies from a copy, so only sharing keeps one.
         let rules = self.rotation_rules(&self.observed.shared);

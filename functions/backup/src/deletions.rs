@@ -54,6 +54,7 @@ impl Decision<'_> {
             self.list_waiting(&self.observed.snapshots),
         );
         let copies = self.observed.copies.iter();
+        let copies = copies.filter(|(place, _)| !place.is_vault());
         let there =
             copies.map(|(place, copies)| (place.to_string(), self.list_waiting(&copies.snapshots)));
         let places: Vec<(String, Vec<String>)> = std::iter::once(here)

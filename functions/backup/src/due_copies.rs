@@ -1,7 +1,7 @@
 //! Snapshots that are due to be copied to another region or to the vault. Pure.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::Snapshot;
+use lamplighter::model::{CopyDestination, Snapshot};
 use lamplighter::state::CopyPlace;
 
 use crate::rotate::{RotationRules, rotate_snapshots};
@@ -12,15 +12,28 @@ const MAX_RETRY: SignedDuration = SignedDuration::from_hours(24);
 /// Maximum time between a copy that failed and the first attempt with newer data.
 const MAX_WAIT_OF_NEWER: SignedDuration = SignedDuration::from_hours(6);
 
+/// Age up to which an older snapshot is copied to the vault afterwards. It is shorter than the least age of copies there
+/// (`LeastAgeDays` in `infra/vault.yaml`), so that none is copied, rotated and copied again.
+const VAULT_CATCHES_UP: SignedDuration = SignedDuration::from_hours(72);
+
 /// Returns the good snapshots without a copy at a place, newest first: those since the first copy there that the policy
 /// keeps. For a place without copies, returns only the newest snapshot.
 pub fn snapshots_to_copy<'s>(
     here: &'s [Snapshot],
     copies: &[Snapshot],
+    place: &CopyDestination,
     rules: RotationRules<'_>,
     now: Timestamp,
 ) -> Vec<&'s Snapshot> {
     let mut due = own_snapshots(here, rules);
+    if place.is_vault() {
+        // The newest one always; an older one must not follow a copy that the vault has rotated already.
+        let newest = due.first().map(|newest| newest.arn.clone());
+        due.retain(|snapshot| {
+            let age = snapshot.taken_at.map(|at| now.duration_since(at));
+            Some(&snapshot.arn) == newest.as_ref() || age.is_some_and(|age| age < VAULT_CATCHES_UP)
+        });
+    }
     match copies.iter().filter_map(|copy| copy.taken_at).min() {
         Some(first) => due.retain(|snapshot| snapshot.taken_at >= Some(first)),
         None => due.truncate(1),

@@ -26,7 +26,6 @@ mod rotate;
 #[cfg(test)]
 mod rotate_tests;
 mod sharing;
-mod tiers;
 
 use std::collections::BTreeMap;
 

@@ -197,6 +197,10 @@ pub fn copy_failed(
     failed: Option<(&Snapshot, Option<Timestamp>)>,
 ) -> Message {
     let action = match failed {
+        Some((copy, _)) if place.is_vault() => format!(
+            "The vault deletes the failed copy {} within two hours. Lamplighter then makes it again.",
+            copy.identifier
+        ),
         Some((copy, Some(at))) => format!(
             "Lamplighter deletes the failed copy {} and makes it again at {}.",
             copy.identifier,
@@ -233,12 +237,20 @@ fn copy_failed_key(place: &CopyDestination) -> String {
 
 /// Says once what becomes of the copies at a place that the policy dropped.
 pub fn copies_left(place: &CopyDestination) -> Message {
-    let (account, region) = match place.region() {
-        Some(region) => ("", format!(" --region {region}")),
-        None => (" in the vault's account", String::new()),
+    let (account, region, action) = match place.region() {
+        Some(region) => (
+            "",
+            format!(" --region {region}"),
+            "Lamplighter makes no new copies there and deletes none.",
+        ),
+        None => (
+            " in the vault's account",
+            String::new(),
+            "Lamplighter makes no new copies there. The vault keeps what is there by its own policy.",
+        ),
     };
     Message::warning(format!("copies in {place} stay - copy= names it no longer"))
-        .action("Lamplighter makes no new copies there and deletes none.")
+        .action(action)
         .why(format!("The tag {BACKUP} has changed. Copies cost storage until somebody deletes them."))
         .next(format!(
             "If that is a mistake, name it in copy= again. If not, list the copies{account} with aws rds describe-db-snapshots --snapshot-type \
@@ -265,14 +277,14 @@ pub fn no_vault() -> Message {
         .action("Lamplighter takes the backups in this account only.")
         .why("The stack parameter VaultRole is empty. It names the role that makes the copies in another account.")
         .next(format!(
-            "Deploy infra/vault.yaml in the other account and set VaultRole to its output. Or remove vault from copy= in the tag {BACKUP}."
+            "Deploy infra/vault.yaml in the other account and set VaultRole to its output (docs/backups.md, The vault). Or remove vault from copy= in the tag {BACKUP}."
         ))
         .deduplicated_by("no-vault")
 }
 
 pub fn unreadable_place(place: &CopyDestination, error: &str) -> Message {
     let next = if place.is_vault() {
-        "Check that the role in the stack parameter VaultRole exists and may be assumed.".to_owned()
+        "Check that the role in the stack parameter VaultRole exists, and that SourceRole of infra/vault.yaml is this stack's output BackupRoleArn. After the stack was deleted and made again, deploy the vault again, too.".to_owned()
     } else {
         format!(
             "Check that the region in copy= of the tag {BACKUP} exists and is enabled for the account."
@@ -289,11 +301,7 @@ pub fn unreadable_place(place: &CopyDestination, error: &str) -> Message {
 
 /// Says that copies are deleted no longer, because others may use them.
 pub fn unknown_sharing(place: &CopyDestination, error: &str) -> Message {
-    let next = if place.is_vault() {
-        "Deploy infra/vault.yaml there again: its role may then read the attributes of snapshots."
-    } else {
-        "Check that no policy denies rds:DescribeDBSnapshotAttributes or rds:DescribeDBClusterSnapshotAttributes there."
-    };
+    let next = "Check that no policy denies rds:DescribeDBSnapshotAttributes or rds:DescribeDBClusterSnapshotAttributes there.";
     Message::warning(format!("no copies deleted in {place} - sharing can't be read"))
         .action("Lamplighter goes on making copies there. It deletes none of which it doesn't know whether another account uses it.")
         .why(error.to_owned())

@@ -149,15 +149,13 @@ impl Prefetched {
         };
         let mut sharing = check_sharing(check, cloud).await?;
         let mut unknown = BTreeMap::new();
-        for (place, copies) in &observed.copies {
+        let regions = observed.copies.iter();
+        for (place, copies) in regions.filter(|(place, _)| !place.is_vault()) {
             let known = context.state.backups.places.get(place);
             let failing_since = find_failing_since(&copies.snapshots, known);
-            let waiting = copies
-                .snapshots
-                .iter()
-                .filter(|copy| must_wait(copy, failing_since, self.at))
-                .map(|copy| copy.arn.clone())
-                .collect();
+            let waiting = copies.snapshots.iter();
+            let waiting = waiting.filter(|copy| must_wait(copy, failing_since, self.at));
+            let waiting = waiting.map(|copy| copy.arn.clone()).collect();
             let check = SharingCheck {
                 snapshots: &copies.snapshots,
                 in_use: &waiting,
@@ -270,7 +268,7 @@ impl Prefetched {
                     let known = context.state.backups.places.get(place);
                     let limit = find_failing_since(&copies, known)
                         .map(|since| limit_of_failing_place(&copies, since, self.at));
-                    let due = snapshots_to_copy(snapshots, &copies, rules, self.at).len();
+                    let due = snapshots_to_copy(snapshots, &copies, place, rules, self.at).len();
                     let wanted = due.min(limit.unwrap_or(due));
                     let was_refused = known.is_some_and(|known| known.was_refused(self.at));
                     let has_newest = has_newest(snapshots, &copies, rules);

@@ -11,9 +11,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Database, Snapshot};
 use lamplighter::policy::Retention;
+use lamplighter::rotation::reasons_of_tiers;
 use lamplighter::state::PolicyUse;
-
-use crate::tiers::reasons_of_tiers;
 
 /// Age from which a snapshot in state `creating` is considered stuck.
 const STUCK_AFTER: SignedDuration = SignedDuration::from_hours(24);

@@ -36,11 +36,13 @@ pub fn read_stack_defaults() -> Result<StackDefaults, ParameterError> {
         ))
 }
 
+/// Returns a variable of the environment; empty without it.
+#[must_use]
 #[allow(
     clippy::disallowed_methods,
     reason = "the one place that reads the stack's environment document"
 )]
-fn read_variable(name: &str) -> String {
+pub fn read_variable(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
 }
 

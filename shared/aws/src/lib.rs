@@ -17,6 +17,7 @@ mod cloudtrail;
 mod cloudwatch;
 mod codedeploy;
 mod config;
+mod copy_store;
 mod costs;
 mod dead_letters;
 mod ecr;
@@ -51,6 +52,7 @@ pub mod webhook_signature;
 
 pub use aws::Aws;
 pub use config::{Config, build_sdk_config, is_local};
+pub use copy_store::CopyStore;
 pub use costs::CostExplorer;
 pub use execute::Execute;
 pub use function::Functions;

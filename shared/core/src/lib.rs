@@ -21,6 +21,7 @@ pub mod policy;
 pub mod ports;
 pub mod release;
 pub mod restore;
+pub mod rotation;
 pub mod state;
 pub mod status;
 

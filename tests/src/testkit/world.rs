@@ -251,6 +251,18 @@ impl World {
         })
     }
 
+    /// Runs what is not an operation, to its end.
+    ///
+    /// # Panics
+    /// Where no runtime can be made.
+    pub fn block_on<F: Future>(&self, work: F) -> F::Output {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(work)
+    }
+
     /// Runs the operation's sweep.
     pub fn sweep<Op: Observe<World, World>>(&self, op: &Op) -> Option<Result<Value, Error>> {
         self.invoke(op, sweep())

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use ::vault::{Settings, rotate};
 use backup::{Backup, RotationRules, rotate_snapshots};
 use e2e::testkit::world::{Fault, World, sweep};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Database, Snapshot};
+use lamplighter::plan::{Action, BackupAction, DeleteSnapshot};
 use lamplighter::policy::StackDefaults;
+use lamplighter::ports::Executor;
 use proptest::prelude::*;
+use serde_json::json;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -26,20 +30,33 @@ pub fn hours(world: &World, hours: usize, defaults: &StackDefaults) {
     }
 }
 
+/// Rotates in the vault as its function does every hour.
+pub fn rotate_vault(world: &World, keep: &str) {
+    let document = json!({"stack": "vault", "keep": keep, "least_age_days": 4}).to_string();
+    let settings = Settings::parse(&document).unwrap();
+    let now = world.state().now;
+    let rotated = world.block_on(rotate(&settings, world, now));
+    rotated.unwrap();
+}
+
 #[test]
 fn every_new_backup_is_copied_to_the_vault_and_rotated_there() {
     let world = World::new();
     world.advance(HOUR);
     let orders = world.database("orders", "at=03:00 keep=3d copy=vault+eu-central-1");
-    hours(&world, 24 * 6 + 2, &with_vault());
+    for _ in 0..24 * 12 + 2 {
+        hours(&world, 1, &with_vault());
+        rotate_vault(&world, "5d");
+    }
     let there = |place: &str| world.taken_in(place, &orders).len();
+    // What the vault's own policy doesn't keep goes a day later.
     assert_eq!(
         (
             world.taken(&orders).len(),
             there("vault"),
             there("eu-central-1")
         ),
-        (3, 3, 3)
+        (3, 6, 3)
     );
     let state = world.state();
     let copy = state
@@ -62,19 +79,19 @@ pub fn set_policy(world: &World, database: &Arn, policy: &str) {
     tags.insert("lamplighter:backup".to_owned(), policy.to_owned());
 }
 
-/// The backups here, in the vault and in the other region.
-fn count_everywhere(world: &World, database: &Arn) -> [usize; 3] {
-    ["eu-west-1", "vault", "eu-central-1"].map(|place| world.taken_in(place, database).len())
+/// The backups here and in the other region.
+fn count_everywhere(world: &World, database: &Arn) -> [usize; 2] {
+    ["eu-west-1", "eu-central-1"].map(|place| world.taken_in(place, database).len())
 }
 
-/// A slip in one tag deletes nothing at any place for a day, and one message says what would go.
+/// A slip in one tag deletes nothing at any place for a day, nothing in the vault at all, and one message says what would go.
 #[test]
 fn a_shorter_policy_waits_a_day_at_every_place() {
     let world = World::new();
     world.advance(HOUR);
     let orders = world.database("orders", "at=03:00 keep=7d copy=vault+eu-central-1");
     hours(&world, 24 * 10 + 2, &with_vault());
-    assert_eq!(count_everywhere(&world, &orders), [7, 7, 7]);
+    assert_eq!(count_everywhere(&world, &orders), [7, 7]);
     set_policy(&world, &orders, "at=03:00 keep=1d copy=vault+eu-central-1");
     for _ in 0..24 {
         hours(&world, 1, &with_vault());
@@ -87,15 +104,44 @@ fn a_shorter_policy_waits_a_day_at_every_place() {
         );
     }
     let titles = world.titles();
-    assert_eq!(titles, ["18 backups would go - keep= shortened to 1d"]);
+    assert_eq!(titles, ["12 backups would go - keep= shortened to 1d"]);
     // Somebody notices.
     set_policy(&world, &orders, "at=03:00 keep=7d copy=vault+eu-central-1");
     hours(&world, 24 * 3, &with_vault());
-    assert_eq!(count_everywhere(&world, &orders), [7, 7, 7]);
+    assert_eq!(count_everywhere(&world, &orders), [7, 7]);
     // It is meant so.
     set_policy(&world, &orders, "at=03:00 keep=2d copy=vault+eu-central-1");
     hours(&world, 24 * 3, &with_vault());
-    assert_eq!(count_everywhere(&world, &orders), [2, 2, 2]);
+    assert_eq!(count_everywhere(&world, &orders), [2, 2]);
+    assert!(world.taken_in("vault", &orders).len() > 14);
+}
+
+/// Somebody with every right in the source account makes one bad backup after the other, with the tags of a good one.
+#[test]
+fn an_attacker_in_the_source_account_gets_no_copy_deleted_before_the_least_age() {
+    let world = World::new();
+    world.advance(HOUR);
+    let orders = world.database("orders", "every=6h keep=3d copy=vault");
+    hours(&world, 24 * 2, &with_vault());
+    let honest = world.taken_in("vault", &orders);
+    for n in 0..24 * 5 {
+        set_policy(&world, &orders, "every=1h keep=1d copy=vault");
+        hours(&world, 1, &with_vault());
+        rotate_vault(&world, "2d");
+        let kept = world.taken_in("vault", &orders);
+        let oldest_age = world.state().now.duration_since(honest[0]);
+        assert!(
+            oldest_age >= HOUR * 24 * 5 || honest.iter().all(|at| kept.contains(at)),
+            "after {n} h"
+        );
+    }
+    // No call of the source ever deletes there, whatever it asks for.
+    let copy = world.snapshots_in("vault").remove(0);
+    let deletion = Action::Backup(BackupAction::DeleteSnapshot(DeleteSnapshot {
+        snapshot: copy.arn,
+    }));
+    let refused = world.block_on(world.execute(&deletion));
+    assert_eq!(refused.unwrap_err().code, "AccessDenied");
 }
 
 /// A state that is lost protects as well: the backups say under which policy they were taken.

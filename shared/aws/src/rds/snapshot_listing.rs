@@ -135,6 +135,7 @@ fn convert_instance_snapshot(snapshot: DbSnapshot) -> Option<Snapshot> {
             .original_snapshot_create_time
             .or(snapshot.snapshot_create_time)
             .and_then(to_second),
+        made_at: snapshot.snapshot_create_time.and_then(to_second),
         encrypted: snapshot.encrypted.unwrap_or_default(),
         resource_id: snapshot.dbi_resource_id.unwrap_or_default(),
         engine_version: snapshot.engine_version.unwrap_or_default(),
@@ -153,6 +154,7 @@ fn convert_cluster_snapshot(snapshot: DbClusterSnapshot) -> Option<Snapshot> {
         kind: DatabaseKind::Cluster,
         status: snapshot.status.unwrap_or_default(),
         taken_at: snapshot.snapshot_create_time.and_then(to_second),
+        made_at: snapshot.snapshot_create_time.and_then(to_second),
         encrypted: snapshot.storage_encrypted.unwrap_or_default(),
         resource_id: snapshot.db_cluster_resource_id.unwrap_or_default(),
         engine_version: snapshot.engine_version.unwrap_or_default(),

@@ -121,6 +121,38 @@ pub fn build_emf_record(
     })
 }
 
+/// Builds the metric record of the vault: the number of its copies, and the age of the data in the newest one, in hours.
+/// Without any copy there is no age, and the alarm on it goes off.
+#[must_use]
+pub fn build_vault_record(
+    stack: &str,
+    age: Option<SignedDuration>,
+    copies: usize,
+    now: Timestamp,
+) -> serde_json::Value {
+    let mut metrics = vec![json!({"Name": "Copies", "Unit": "Count"})];
+    if age.is_some() {
+        metrics.push(json!({"Name": "NewestCopyHours", "Unit": "None"}));
+    }
+    let mut record = json!({
+        "_aws": {
+            "Timestamp": now.as_millisecond(),
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["Stack"]],
+                "Metrics": metrics
+            }]
+        },
+        "Stack": stack,
+        "Copies": copies
+    });
+    if let (Some(age), Some(fields)) = (age, record.as_object_mut()) {
+        let hours = age.as_secs_f64() / 3_600.0;
+        fields.insert("NewestCopyHours".to_owned(), json!(hours));
+    }
+    record
+}
+
 /// Builds the metric record of one value of a target, in seconds, with the dimensions `Stack` and
 /// `Target`.
 #[must_use]

@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub status: String,
     /// Time of the snapshot; `None` before AWS has started it.
     pub taken_at: Option<Timestamp>,
+    /// When AWS began to make the snapshot, or this copy of it; `None` if it doesn't say.
+    pub made_at: Option<Timestamp>,
     pub encrypted: bool,
     /// Immutable identifier of the database, which differs from that of an earlier database with
     /// the same name. Empty if AWS does not return it.

@@ -35,6 +35,8 @@ pub const SLOT: &str = "lamplighter:slot";
 pub const TIER: &str = "lamplighter:tier";
 /// The value of [`TIER`] on a snapshot that was taken before a rollout.
 pub const ROLLOUT_TIER: &str = "rollout";
+/// On a copy in the vault: since when the vault's policy doesn't keep it, as an RFC 3339 time.
+pub const EXPIRED: &str = "lamplighter:expired";
 /// On a snapshot, set by a person: never delete it.
 pub const HOLD: &str = "lamplighter:hold";
 /// On a database that was restored for a drill: the ARN of the snapshot.

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use lamplighter::AwsError;
+use lamplighter::model::tag_keys::EXPIRED;
 use lamplighter::model::{Arn, CopyDestination, Database, Quotas, Snapshot};
-use lamplighter::ports::{Caches, Databases, SnapshotFilter};
+use lamplighter::ports::{Caches, Databases, SnapshotFilter, StoredCopies};
 
 use super::{World, error};
 
@@ -110,5 +111,39 @@ impl Caches for World {
         self.pages("DescribeSnapshots", "manual", found.len(), 50)
             .await?;
         Ok(found)
+    }
+}
+
+/// The account of the vault, seen from within.
+impl StoredCopies for World {
+    async fn list_copies(&self) -> Result<Vec<Snapshot>, AwsError> {
+        self.call("DescribeDBSnapshots in the vault", "all").await?;
+        Ok(self.snapshots_in("vault"))
+    }
+
+    async fn is_copy_shared(&self, copy: &Arn) -> Result<bool, AwsError> {
+        self.is_snapshot_shared(copy).await
+    }
+
+    async fn mark_expired(&self, copy: &Arn, at: Timestamp) -> Result<(), AwsError> {
+        self.call("AddTagsToResource", copy.as_str()).await?;
+        let mut state = self.state_mut();
+        let copy = state.snapshots.get_mut(copy);
+        copy.map(|copy| copy.tags.insert(EXPIRED.to_owned(), at.to_string()));
+        Ok(())
+    }
+
+    async fn clear_mark(&self, copy: &Arn) -> Result<(), AwsError> {
+        self.call("RemoveTagsFromResource", copy.as_str()).await?;
+        let mut state = self.state_mut();
+        let copy = state.snapshots.get_mut(copy);
+        copy.map(|copy| copy.tags.remove(EXPIRED));
+        Ok(())
+    }
+
+    async fn delete_copy(&self, copy: &Arn) -> Result<(), AwsError> {
+        self.call("DeleteDBSnapshot", copy.as_str()).await?;
+        self.state_mut().snapshots.remove(copy);
+        Ok(())
     }
 }

@@ -286,6 +286,7 @@ impl World {
                     source.taken_at
                 },
                 tags: copy.tags.clone(),
+                made_at: Some(now),
                 ..source
             };
             if state.is_name_free("CopyDBSnapshot", &there)? {
@@ -312,6 +313,10 @@ impl World {
     ) -> Result<String, AwsError> {
         let name = expire.snapshot.display_name();
         let answered = self.call("DeleteDBSnapshot", &name).await?;
+        if expire.snapshot.account_id() == VAULT {
+            let refusal = "the role of the vault deletes nothing";
+            return Err(error("DeleteDBSnapshot", &name, "AccessDenied", refusal));
+        }
         self.state_mut().snapshots.remove(&expire.snapshot);
         confirm_answer(answered, "DeleteDBSnapshot", &name)?;
         Ok(format!("{name} is deleted"))

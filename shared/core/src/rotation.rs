@@ -5,10 +5,10 @@
 //! oldest snapshot. restic's `forget` works the same way:
 //! <https://restic.readthedocs.io/en/stable/060_forget.html>.
 
+use crate::model::Snapshot;
+use crate::policy::Retention;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
-use lamplighter::model::Snapshot;
-use lamplighter::policy::Retention;
 
 /// State of one tier while walking the snapshots, newest first.
 struct Tier {
@@ -22,6 +22,7 @@ struct Tier {
 }
 
 /// Returns the tiers' reasons to keep each good snapshot, newest first.
+#[must_use]
 pub fn reasons_of_tiers(good: &[&Snapshot], keep: &Retention, zone: &TimeZone) -> Vec<Vec<String>> {
     let mut tiers = [
         Tier::new("last snapshot", keep.last, ""),

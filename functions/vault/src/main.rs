@@ -1,0 +1,3 @@
+fn main() -> Result<(), lamplighter_aws::lambda::StartupError> {
+    vault::serve()
+}
