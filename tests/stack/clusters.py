@@ -98,7 +98,8 @@ def refuse(code: str, text: str, status: int = 400):
 
 def copy_snapshot(p):
     """As for snapshots of instances: see ``databases.copy_snapshot``. The time of a copy is the time of copying."""
-    source, name = rds._p(p, "SourceDBClusterSnapshotIdentifier"), rds._p(p, "TargetDBClusterSnapshotIdentifier")
+    source = databases.whole(rds._p(p, "SourceDBClusterSnapshotIdentifier"), "cluster-snapshot")
+    name = rds._p(p, "TargetDBClusterSnapshotIdentifier")
     account, region = responses.get_account_id(), source.split(":")[3]
     owner, original_name = source.split(":")[4], source.rsplit(":", 1)[-1]
     original = rds._db_cluster_snapshots._data.get((owner, region, original_name))

@@ -176,6 +176,7 @@ CONTROL = {
     "calls": lambda _: CALLS,
     "busy": gaps.busy,
     "may": roles.may,
+    "may_there": roles.may_there,
     "denied": roles.denied,
     "mail": lambda _: gaps.MAIL,
     "people": lambda _: people.HEARD,

@@ -207,10 +207,15 @@ def tell(snapshot, of_cluster, *, made) -> None:
     emit.send("aws.rds", detail_type, detail, [arn])
 
 
+def whole(name: str, kind: str) -> str:
+    """The ARN of a snapshot; a plain name is one of the caller's own."""
+    return name if ":" in name else f"arn:aws:rds:{responses.get_region()}:{responses.get_account_id()}:{kind}:{name}"
+
+
 def copy_snapshot(p):
     """Copies a snapshot from the region and account of its ARN to this one. A copy has no tags but those of the request,
     an encrypted one needs a key here, and what is of another account must be shared with this one."""
-    source, name = rds._p(p, "SourceDBSnapshotIdentifier"), rds._p(p, "TargetDBSnapshotIdentifier")
+    source, name = whole(rds._p(p, "SourceDBSnapshotIdentifier"), "snapshot"), rds._p(p, "TargetDBSnapshotIdentifier")
     account, region = responses.get_account_id(), source.split(":")[3]
     owner, original_name = source.split(":")[4], source.rsplit(":", 1)[-1]
     original = rds._snapshots._data.get((owner, region, original_name))
@@ -280,8 +285,13 @@ def change(request: dict) -> dict:
 
 
 def snapshot(request: dict) -> dict:
-    """{name, database?, at?, tags?, status?, shared?, options?}: makes a snapshot of an instance as it would be, or changes
-    one. Nothing is told unless it becomes ``available``."""
+    """{name, database?, at?, tags?, status?, shared?, options?, account?}: makes a snapshot of an instance as it would be, or
+    changes one, here or in another account. Nothing is told unless it becomes ``available``."""
+    with responses.request_scope(request.get("account", responses.get_account_id()), responses.get_region()):
+        return put_snapshot(request)
+
+
+def put_snapshot(request: dict) -> dict:
     name = request["name"]
     known = rds._snapshots.get(name)
     if known is None:

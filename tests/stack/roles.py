@@ -1,7 +1,9 @@
-"""What each function may do: every call of one is checked against its own role, as the template gives it.
+"""What each function may do: every call of one is checked against its own role, as the template gives it, and every call with
+the credentials of a role that it assumes against that role, in whatever account.
 
 The emulator judges policies as IAM does, for all callers or for none. Here it judges the functions alone, so that tests need
-no credentials of their own, and the calls that the launcher itself answers as well. Which resources and condition keys AWS
+no credentials of their own, and the calls that the launcher itself answers as well. Who may assume a role is judged for anybody
+who asks (``trusts``). Which resources and condition keys AWS
 asks about for each action: https://docs.aws.amazon.com/service-authorization/latest/reference/. Actions of one call that AWS
 checks without a call of their own (iam:PassRole, tags on what is made) are checked too.
 
@@ -19,7 +21,7 @@ from urllib.parse import parse_qs
 
 import cbor2
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses
-from ministack.services import cloudwatch, cloudwatch_logs, ecs, elasticache, lambda_svc, rds
+from ministack.services import cloudwatch, cloudwatch_logs, ecs, elasticache, iam, lambda_svc, rds, sts
 
 from . import codedeploy, emit, tasks
 
@@ -42,7 +44,13 @@ def credentials(config: dict) -> dict[str, str]:
     """An access key for each function, by which its calls are known."""
     name = config.get("FunctionName", "")
     key = "ASIA" + hashlib.sha256(name.encode()).hexdigest()[:16].upper()
-    CALLERS[key] = (name, config.get("Role", "").rsplit("/", 1)[-1])
+    role = config.get("Role", "")
+    account, role = role.split(":")[4] if role.count(":") > 4 else ACCOUNT, role.rsplit("/", 1)[-1]
+    if account == ACCOUNT:
+        CALLERS[key] = (name, role)
+    else:
+        # The emulator knows the accounts of sessions alone.
+        sts.register_session(key, {"Arn": f"arn:aws:sts::{account}:assumed-role/{role}/{name}"})
     return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": ""}
 
 
@@ -50,39 +58,79 @@ def refusal(caller, scope: dict, headers: dict, body: bytes):
     """The refusal of a call that a function's role does not allow: action and resource. ``caller``: access key, region,
     service and operation."""
     key, region, service, operation = caller
-    if key not in CALLERS or not emit.SETTINGS["roles"]:
+    who = identify(key)
+    if who is None or not emit.SETTINGS["roles"]:
         return None
-    function, role = CALLERS[key]
+    function, role, account = who
     query = parse_qs(scope.get("query_string", b"").decode(), keep_blank_values=True)
     if not operation:
         rest = iam_actions.extract_iam_action(service, scope["method"], scope["path"], headers, body, query)
         operation = (rest or ":").split(":", 1)[1]
     action = f"{PREFIXES.get(service, service)}:{operation}"
     action = ACTIONS.get(action, action)
-    with responses.request_scope(ACCOUNT, region):
+    with responses.request_scope(account, region):
         request = parsed(headers, body)
         for checked, resource, context in checks(action, request, region, scope, headers, body, query):
-            if allows(role, checked, resource, region, context):
-                note(function, checked)
-            else:
-                write("denied", f"{function.split('-')[-2]} {checked} {resource}")
+            allowed = allows(role, checked, resource, region, context, account)
+            if not allowed:
+                write("denied", f"{function} {checked} {resource}")
                 DENIED.append({"function": function, "action": checked, "resource": resource})
+            # What the role of another account does is not the function's own.
+            elif account == ACCOUNT:
+                note(function, checked)
+            if not allowed or not trusted(checked, request, role):
                 return f"{function} is not authorized to perform: {checked} on resource: {resource}"
     return None
 
 
-def allows(role, action, resource, region, context) -> bool:
+def identify(key: str):
+    """Whose credentials these are: name, role and account; ``None`` for a test's own."""
+    if key in CALLERS:
+        return *CALLERS[key], ACCOUNT
+    session = sts._sessions.get(key)
+    if session is None:
+        return None
+    # arn:aws:sts::345678901234:assumed-role/ROLE/SESSION
+    _, _, _, _, account, resource = session["Arn"].split(":", 5)
+    return resource, resource.split("/")[1], account
+
+
+def trusted(action, request, role) -> bool:
+    """Whether a role that is to be assumed trusts the caller. AWS asks both sides."""
+    if action != "sts:AssumeRole":
+        return True
+    caller = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/function"
+    return trusts(caller, request["RoleArn"], request.get("ExternalId"))
+
+
+def trusts(caller: str, role: str, external_id: str | None) -> bool:
+    """Whether a role's trust policy allows anybody, by ARN, to assume it. A missing role trusts nobody."""
+    account, name = role.split(":")[4], role.rsplit("/", 1)[-1]
+    found = iam._roles.get_scoped(account, None, name)
+    context = iam_evaluator.EvalContext(
+        principal_arn=caller,
+        principal_type="AssumedRole",
+        principal_account=caller.split(":")[4],
+        action="sts:AssumeRole",
+        resource_arn=role,
+        region="eu-west-1",
+        service_context={"sts:externalid": external_id},
+    )
+    return found is not None and iam_evaluator.evaluate_trust_policy(found["AssumeRolePolicyDocument"], caller, context)
+
+
+def allows(role, action, resource, region, context, account=ACCOUNT) -> bool:
     """Whether the policies of a role allow an action on a resource, with the tags that it has."""
     asked = iam_evaluator.EvalContext(
-        principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/function",
+        principal_arn=f"arn:aws:sts::{account}:assumed-role/{role}/function",
         principal_type="AssumedRole",
-        principal_account=ACCOUNT,
+        principal_account=account,
         action=action,
         resource_arn=resource,
         region=region,
         service_context={**context, **tags_of(resource)},
     )
-    return iam_evaluator.evaluate(asked, iam_evaluator._gather_role_policies(role, ACCOUNT)).decision == "Allow"
+    return iam_evaluator.evaluate(asked, iam_evaluator._gather_role_policies(role, account)).decision == "Allow"
 
 
 def note(function, action) -> None:
@@ -131,7 +179,8 @@ def checks(action, request, region, scope, headers, body, query):
         name = scope["path"].split("/functions/")[-1].split("/")[0]
         return [(action, f"arn:aws:lambda:{region}:{ACCOUNT}:function:{name}", {})]
     named = RESOURCES.get(service)
-    resources = named(operation, request, lambda kind: f"arn:aws:{service}:{region}:{ACCOUNT}:{kind}") if named else ["*"]
+    account = responses.get_account_id()
+    resources = named(operation, request, lambda kind: f"arn:aws:{service}:{region}:{account}:{kind}") if named else ["*"]
     context = {}
     if service == "application-autoscaling":
         context = {f"{service}:service-namespace": request["ServiceNamespace"]}
@@ -343,6 +392,17 @@ def may(request) -> dict:
     role = next(one["config"]["Role"] for name, one in functions if name.split("-")[-2] == request["function"])
     role = role.rsplit("/", 1)[-1]
     return {"allowed": allows(role, request["action"], request["resource"], "eu-west-1", {})}
+
+
+def may_there(request) -> dict:
+    """{caller, external_id, role} → {allowed}: whether a caller may assume a role of any account. {role, action, resource}
+    → {allowed}: whether that role allows something."""
+    role = request["role"]
+    if "caller" in request:
+        return {"allowed": trusts(request["caller"], role, request.get("external_id"))}
+    account, name = role.split(":")[4], role.rsplit("/", 1)[-1]
+    with responses.request_scope(account, "eu-west-1"):
+        return {"allowed": allows(name, request["action"], request["resource"], "eu-west-1", {}, account)}
 
 
 def denied(_request) -> list:

@@ -37,7 +37,17 @@ pub enum Verdict {
     Delete(String),
 }
 
-/// Decides about every copy, in the given order.
+/// Takes no copy as newer than AWS made it. The time of the data is a tag of the source account for clusters.
+pub fn bound_times(copies: &mut [Snapshot]) {
+    for copy in copies {
+        copy.taken_at = match (copy.taken_at, copy.made_at) {
+            (Some(taken_at), Some(made_at)) => Some(taken_at.min(made_at)),
+            (taken_at, _) => taken_at,
+        };
+    }
+}
+
+/// Decides about every copy, in the given order. Their times are bounded before.
 #[must_use]
 pub fn decide<'c>(
     copies: &'c [Snapshot],

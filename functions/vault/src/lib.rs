@@ -19,7 +19,7 @@ use lamplighter::{AwsError, Error};
 use lamplighter_aws::{CopyStore, build_sdk_config, lambda, print_line};
 use serde_json::{Value, json};
 
-pub use decide::{Rules, Verdict, WAITS_FOR, decide};
+pub use decide::{Rules, Verdict, WAITS_FOR, bound_times, decide};
 pub use settings::{Settings, VARIABLE};
 
 /// Most copies that one run deletes. The next one continues.
@@ -60,6 +60,7 @@ pub async fn rotate<S: StoredCopies>(
 ) -> Result<Value, Error> {
     let mut copies = store.list_copies().await?;
     copies.retain(Snapshot::has_own_name);
+    bound_times(&mut copies);
     let mut counts = Counts::default();
     let mut first_error = None;
     for (copy, verdict) in decide(&copies, &settings.rules, now) {

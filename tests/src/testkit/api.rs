@@ -27,6 +27,7 @@ const TIMEOUT: Duration = Duration::from_mins(3);
 pub struct Api {
     agent: Agent,
     endpoint: String,
+    account: String,
 }
 
 impl Api {
@@ -40,12 +41,28 @@ impl Api {
         Self {
             agent,
             endpoint: endpoint.into(),
+            account: "123456789012".to_owned(),
+        }
+    }
+
+    /// Calls from another account.
+    #[must_use]
+    pub fn in_account(&self, account: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            ..self.clone()
         }
     }
 
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The account that calls.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
     }
 
     /// Calls `service` (`ecs`, `ecr`, `dynamodb`, `sqs`, `events`, `logs`) with a JSON document.
@@ -65,7 +82,7 @@ impl Api {
             .post(&self.endpoint)
             .header("x-amz-target", format!("{}.{action}", target_of(service)))
             .header("content-type", "application/x-amz-json-1.1")
-            .header("authorization", credential(service))
+            .header("authorization", self.credential(service))
             .send_json(&request);
         let mut answer = answer.unwrap_or_else(|e| panic!("{service} {action}: {e}"));
         let succeeded = answer.status().is_success();
@@ -94,12 +111,20 @@ impl Api {
         let answer = self
             .agent
             .post(&self.endpoint)
-            .header("authorization", credential(service))
+            .header("authorization", self.credential(service))
             .send_form(form);
         let mut answer = answer.unwrap_or_else(|e| panic!("{service} {action}: {e}"));
         let succeeded = answer.status().is_success();
         let body = answer.body_mut().read_to_string().unwrap_or_default();
         if succeeded { Ok(body) } else { Err(body) }
+    }
+
+    /// The emulator reads account, region and service from here and checks no signature.
+    fn credential(&self, service: &str) -> String {
+        let account = &self.account;
+        format!(
+            "AWS4-HMAC-SHA256 Credential={account}/20260101/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=none"
+        )
     }
 
     /// Puts an object into a bucket, or makes the bucket where the key is empty. Answers its URL.
@@ -114,7 +139,7 @@ impl Api {
         let answer = self
             .agent
             .put(&url)
-            .header("authorization", credential("s3"))
+            .header("authorization", self.credential("s3"))
             .send(body);
         let mut answer = answer.unwrap_or_else(|e| panic!("s3 PutObject: {e}"));
         if answer.status().is_success() {
@@ -140,7 +165,7 @@ impl Api {
         let answer = self
             .agent
             .post(url)
-            .header("authorization", credential("lambda"))
+            .header("authorization", self.credential("lambda"))
             .send_json(&payload);
         let mut answer = answer.unwrap_or_else(|e| panic!("Invoke {function}: {e}"));
         answer.body_mut().read_json().unwrap_or_default()
@@ -158,7 +183,7 @@ impl Api {
         let answer = self
             .agent
             .post(path)
-            .header("authorization", credential("execute-api"))
+            .header("authorization", self.credential("execute-api"))
             .send_json(body);
         let mut answer = answer.unwrap_or_else(|e| panic!("POST {url} {body}: {e}"));
         let status = answer.status().as_u16();
@@ -234,13 +259,6 @@ fn error_in(body: &Value) -> ApiError {
         code: code.rsplit('#').next().unwrap_or_default().to_owned(),
         message: text(["message", "Message"]),
     }
-}
-
-/// The emulator reads account, region and service from here and checks no signature.
-fn credential(service: &str) -> String {
-    format!(
-        "AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=none"
-    )
 }
 
 fn target_of(service: &str) -> &'static str {

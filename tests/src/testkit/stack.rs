@@ -168,13 +168,48 @@ impl Stack {
         name: &str,
         parameters: &[(&str, &str)],
     ) -> Result<(), String> {
+        self.deploy_from(&self.api, file, (call, name), parameters)
+    }
+
+    /// Makes a vault for our stack in another account. Returns its role and its function.
+    ///
+    /// # Errors
+    /// What CloudFormation says.
+    pub fn deploy_vault(&self, account: &str, keep: &str) -> Result<(String, String), String> {
+        let there = self.api.in_account(account);
+        let source = self.output("BackupRoleArn");
+        let parameters = [
+            ("SourceRole", source.as_str()),
+            ("Keep", keep),
+            ("LeastAgeDays", "4"),
+        ];
+        let call = ("CreateStack", "lamplighter-vault");
+        self.deploy_from(&there, "infra/vault.yaml", call, &parameters)?;
+        let described = there.query(
+            "cloudformation",
+            "DescribeStacks",
+            &[("StackName", "lamplighter-vault")],
+        )?;
+        let role = find_output(&described, "VaultRole");
+        self.deploy("UpdateStack", STACK, &[("VaultRole", &role)])?;
+        Ok((role, find_output(&described, "VaultFunction")))
+    }
+
+    fn deploy_from(
+        &self,
+        api: &Api,
+        file: &str,
+        (call, name): (&str, &str),
+        parameters: &[(&str, &str)],
+    ) -> Result<(), String> {
         let template = fs::read_to_string(root().join(file)).map_err(|e| format!("{file}: {e}"))?;
         let template = template.replace("../target/lambda/", "s3://local-artifacts/");
         // As `sam deploy` does: ours is too large to be sent along.
-        if call == "CreateStack" && name == STACK {
-            self.put_object("templates", "", LOCATION)?;
+        let bucket = format!("templates-{}", api.account());
+        if call == "CreateStack" && name.starts_with(STACK) {
+            api.put_object(&bucket, "", LOCATION)?;
         }
-        let url = self.put_object("templates", name, &template)?;
+        let url = api.put_object(&bucket, name, &template)?;
         let mut form = vec![
             ("StackName".to_owned(), name.to_owned()),
             ("TemplateURL".to_owned(), url),
@@ -198,10 +233,10 @@ impl Stack {
             ));
         }
         let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        self.query("cloudformation", call, &form)
+        api.query("cloudformation", call, &form)
             .map_err(|xml| format!("the template is refused: {xml}"))?;
         let (status, xml) = self.until("the template is deployed", || {
-            let xml = self
+            let xml = api
                 .query("cloudformation", "DescribeStacks", &[("StackName", name)])
                 .ok()?;
             let status = xml
@@ -220,7 +255,7 @@ impl Stack {
         if status == wanted {
             return Ok(());
         }
-        let events = self
+        let events = api
             .query(
                 "cloudformation",
                 "DescribeStackEvents",
@@ -265,17 +300,7 @@ impl Stack {
         let xml = self
             .query("cloudformation", "DescribeStacks", &[("StackName", STACK)])
             .unwrap_or_default();
-        let after = xml
-            .split(&format!("<OutputKey>{key}</OutputKey>"))
-            .nth(1)
-            .unwrap_or_default();
-        let value = after
-            .split("<OutputValue>")
-            .nth(1)
-            .and_then(|rest| rest.split('<').next());
-        value
-            .unwrap_or_else(|| panic!("no output {key} in {xml}"))
-            .to_owned()
+        find_output(&xml, key)
     }
 
     /// Waits until something holds.
@@ -471,6 +496,21 @@ pub fn within<T>(time: Duration, mut holds: impl FnMut() -> Option<T>) -> Option
         }
         sleep(Duration::from_millis(40));
     }
+}
+
+/// An output of a described stack.
+fn find_output(xml: &str, key: &str) -> String {
+    let after = xml
+        .split(&format!("<OutputKey>{key}</OutputKey>"))
+        .nth(1)
+        .unwrap_or_default();
+    let value = after
+        .split("<OutputValue>")
+        .nth(1)
+        .and_then(|rest| rest.split('<').next());
+    value
+        .unwrap_or_else(|| panic!("no output {key} in {xml}"))
+        .to_owned()
 }
 
 fn own_folder(setup: &Setup) -> Result<PathBuf, String> {

@@ -377,17 +377,20 @@ fn a_copy_with_permanent_options_needs_an_option_group_there() {
     assert_eq!(copy["option_group"], "oracle-rome");
 }
 
+/// The account of the vault.
+const VAULT: &str = "345678901234";
+
 #[test]
 fn a_copy_goes_to_the_vault_of_another_account() {
-    let role = "arn:aws:iam::345678901234:role/lamplighter-vault";
-    let stack = Stack::start(&[("VaultRole", role)]).unwrap();
+    let stack = Stack::start(&[]).unwrap();
+    stack.deploy_vault(VAULT, "7d").unwrap();
     let tags = [
         ("lamplighter:managed", "true"),
         ("lamplighter:backup", "at=00:00 copy=vault"),
         ("team", "shop"),
     ];
     create_database(&stack, "orders", &tags);
-    let there = || stack.control("snapshots", json!({"account": "345678901234"}));
+    let there = || stack.control("snapshots", json!({"account": VAULT}));
     let copy = stack.until("it is copied", || {
         there().as_array().and_then(|all| all.first().cloned())
     });
@@ -409,6 +412,153 @@ fn a_copy_goes_to_the_vault_of_another_account() {
     wait_until_idle(&stack);
     assert_eq!(there().as_array().unwrap().len(), 1);
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+}
+
+/// The function of the vault runs under its own role, in its own account.
+#[test]
+fn the_vault_marks_what_its_policy_does_not_keep_and_deletes_it_a_day_later() {
+    let stack = Stack::start(&[]).unwrap();
+    let (_, function) = stack.deploy_vault(VAULT, "1d").unwrap();
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:backup", "at=00:00 copy=vault"),
+    ];
+    create_database(&stack, "orders", &tags);
+    let there = || stack.control("snapshots", json!({"account": VAULT}));
+    let copy = stack.until("it is copied", || {
+        there().as_array().and_then(|all| all.first().cloned())
+    });
+    wait_until_idle(&stack);
+    let vault = stack.in_account(VAULT);
+    let name = copy["name"].as_str().unwrap();
+    let again = [
+        ("SourceDBSnapshotIdentifier", name),
+        ("TargetDBSnapshotIdentifier", "lamplighter-orders-later"),
+        ("KmsKeyId", "alias/lamplighter-vault"),
+    ];
+    vault.query("rds", "CopyDBSnapshot", &again).unwrap();
+    for (name, at) in [
+        (name, "2026-01-01T03:00:00Z"),
+        ("lamplighter-orders-later", "2026-02-01T03:00:00Z"),
+    ] {
+        let aged =
+            json!({"name": name, "account": VAULT, "at": at, "status": "available", "tags": {}});
+        stack.control("snapshot", aged);
+    }
+    let rotate = || vault.invoke(&function, json!({}));
+    let first = rotate();
+    assert_eq!(
+        (&first["copies"], &first["marked"]),
+        (&json!(2), &json!(1)),
+        "{first}"
+    );
+    let second = rotate();
+    assert_eq!(
+        (&second["kept"], &second["deleted"]),
+        (&json!(2), &json!(0)),
+        "{second}"
+    );
+    let arn = format!("arn:aws:rds:eu-west-1:{VAULT}:snapshot:{name}");
+    let mark = [
+        ("ResourceName", arn.as_str()),
+        ("Tags.Tag.1.Key", "lamplighter:expired"),
+        ("Tags.Tag.1.Value", "2026-11-01T03:00:00Z"),
+    ];
+    vault.query("rds", "AddTagsToResource", &mark).unwrap();
+    let third = rotate();
+    assert_eq!(third["deleted"], 1, "{third}");
+    let left = there();
+    let left: Vec<&str> = left
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["name"].as_str())
+        .collect();
+    assert_eq!(left, ["lamplighter-orders-later"]);
+    assert_eq!(stack.control("denied", json!({})), json!([]));
+}
+
+/// Whoever has every right in the source account can be the function, and the function can put copies in. It can do nothing to
+/// a copy that is there.
+#[test]
+fn nobody_in_the_source_account_can_delete_a_copy_or_its_hold() {
+    let stack = Stack::start(&[]).unwrap();
+    let (role, _) = stack.deploy_vault(VAULT, "7d").unwrap();
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:backup", "at=00:00 copy=vault"),
+    ];
+    create_database(&stack, "orders", &tags);
+    let copy = stack.until("it is copied", || {
+        let there = stack.control("snapshots", json!({"account": VAULT}));
+        there.as_array().and_then(|all| all.first().cloned())
+    });
+    let name = copy["name"].as_str().unwrap();
+    let trusts = |caller: &str, external_id: &str| {
+        let asked = json!({"caller": caller, "role": role, "external_id": external_id});
+        stack.control("may_there", asked)["allowed"] == true
+    };
+    let backup = stack.output("BackupRoleArn");
+    assert!(trusts(&backup, "lamplighter"));
+    assert!(!trusts(&backup, "another-stack"));
+    for other in [
+        "arn:aws:iam::123456789012:root",
+        "arn:aws:iam::123456789012:user/admin",
+        "arn:aws:sts::123456789012:assumed-role/Administrator/eve",
+    ] {
+        assert!(!trusts(other, "lamplighter"), "{other}");
+    }
+    let may = |action: &str, name: &str| {
+        let kinds = ["snapshot", "cluster-snapshot"];
+        kinds.iter().any(|kind| {
+            let resource = format!("arn:aws:rds:eu-west-1:{VAULT}:{kind}:{name}");
+            let asked = json!({"role": role, "action": action, "resource": resource});
+            stack.control("may_there", asked)["allowed"] == true
+        })
+    };
+    for action in [
+        "rds:DeleteDBSnapshot",
+        "rds:DeleteDBClusterSnapshot",
+        "rds:ModifyDBSnapshot",
+        "rds:ModifyDBSnapshotAttribute",
+        "rds:ModifyDBClusterSnapshotAttribute",
+        "rds:RemoveTagsFromResource",
+        "rds:RestoreDBInstanceFromDBSnapshot",
+    ] {
+        assert!(!may(action, name), "{action}");
+    }
+    let of_the_copy = json!({
+        "role": role, "action": "rds:AddTagsToResource",
+        "resource": format!("arn:aws:rds:eu-west-1:{VAULT}:snapshot:{name}"),
+    });
+    assert_eq!(stack.control("may_there", of_the_copy)["allowed"], false);
+    assert!(may("rds:CopyDBSnapshot", "lamplighter-new"));
+    assert!(may("rds:AddTagsToResource", "lamplighter-new"));
+    assert_eq!(stack.control("denied", json!({})), json!([]));
+}
+
+#[test]
+fn a_vault_that_does_not_trust_this_stack_is_told_with_the_reason() {
+    let stack = Stack::start(&[(
+        "VaultRole",
+        "arn:aws:iam::345678901234:role/lamplighter-vault",
+    )])
+    .unwrap();
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:backup", "at=00:00 copy=vault"),
+    ];
+    create_database(&stack, "orders", &tags);
+    let mail = stack.until("it is told", || {
+        stack.mail().into_iter().find(|mail| {
+            let subject = mail["subject"].as_str().unwrap();
+            subject.contains("not copied to the vault")
+        })
+    });
+    let body = mail["body"].as_str().unwrap();
+    assert!(body.contains("AccessDenied"), "{body}");
+    assert!(body.contains("BackupRoleArn"), "{body}");
+    assert_eq!(snapshots(&stack, "orders").len(), 1);
 }
 
 #[test]
