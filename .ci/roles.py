@@ -193,7 +193,8 @@ def limits(statement) -> str:
                 parts.append("ours")
             else:
                 value = value if isinstance(value, list) else [value]
-                parts.append(f"{key.split(':', 1)[-1]} {' or '.join(str(one) for one in value)}".replace("|", "/"))
+                values = [one["Ref"] if isinstance(one, dict) and "Ref" in one else str(one) for one in value]
+                parts.append(f"{key.split(':', 1)[-1]} {' or '.join(values)}".replace("|", "/"))
     return "; ".join(parts)
 
 

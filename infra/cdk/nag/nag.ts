@@ -23,6 +23,7 @@ const EXPLAINED: [string, string | undefined, string, string][] = [
   ["vault", "Role", "AwsSolutions-IAM5[Resource::", "as docs/permissions.md: snapshots named lamplighter-…, and keys that their policies open to it"],
   ["vault", "Role", "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]", "what RDS asks for to copy a snapshot under a key"],
   ["vault", "Role", "AwsSolutions-IAM5[Action::kms:ReEncrypt*]", "the same"],
+  ["vault", "VaultRole", "AwsSolutions-IAM5[Resource::", "reads all snapshots, which IAM can't limit, and changes those named lamplighter-… of its own account"],
   ["app", "LoadBalancerGroup", "AwsSolutions-EC23", "the example serves the public"],
   ["app", "LoadBalancer", "AwsSolutions-ELB2", "an example: access logs need a bucket of the team's own"],
   ["app", "Secret", "AwsSolutions-SMG4", "an example: rotation needs a function that knows the database"],

@@ -1,12 +1,14 @@
 //! AWS Cost Explorer: costs by tag and service. Each page of results costs one cent.
 
 use std::cell::OnceCell;
+use std::time::Duration;
 
 use aws_sdk_costexplorer::Client;
 use aws_sdk_costexplorer::types::{
     DateInterval, Expression, Granularity, GroupDefinition, GroupDefinitionType, ResultByTime,
     TagValues,
 };
+use aws_smithy_types::timeout::TimeoutConfig;
 use jiff::civil::Date;
 
 use super::Config;
@@ -16,6 +18,9 @@ use lamplighter::ports::costs::{Costs, DailyCost};
 
 const CALL: &str = "GetCostAndUsage";
 const METRIC: &str = "UnblendedCost";
+/// Maximum time of one attempt, and of all attempts of a call.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The costs that AWS bills, read from Cost Explorer.
 pub struct CostExplorer {
@@ -33,6 +38,16 @@ impl CostExplorer {
     }
 }
 
+/// Cost Explorer takes longer than other services to answer.
+fn build_client(config: &Config) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let builder = aws_sdk_costexplorer::config::Builder::from(config);
+    Client::from_conf(builder.timeout_config(timeouts).build())
+}
+
 impl Costs for CostExplorer {
     async fn list_costs(
         &self,
@@ -41,7 +56,7 @@ impl Costs for CostExplorer {
         from: Date,
         to: Date,
     ) -> Result<Vec<DailyCost>, AwsError> {
-        let client = self.client.get_or_init(|| Client::new(&self.config));
+        let client = self.client.get_or_init(|| build_client(&self.config));
         let span = DateInterval::builder()
             .start(from.to_string())
             .end(to.to_string())

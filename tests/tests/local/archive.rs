@@ -1,10 +1,51 @@
 //! Exports of logs, end to end: the real binary on the local stack.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+
 use e2e::testkit::archive::{exported, last_day, tag_log_group, write_log};
+use e2e::testkit::setup::root;
 use e2e::testkit::stack::Stack;
+use regex_lite::Regex;
 use serde_json::{Value, json};
 
 const WEB: &str = "/ecs/shop/web";
+
+/// What stands in docs/logs.md between two texts.
+fn documented(before: &str, after: &str) -> String {
+    let page = fs::read_to_string(root().join("docs/logs.md")).unwrap();
+    let (_, rest) = page.split_once(before).expect(before);
+    let (found, _) = rest.split_once(after).expect(after);
+    found.to_owned()
+}
+
+/// The table for Athena in the docs finds the exported file, and divides its lines.
+fn check_documented_table(object: &str, text: &str) {
+    let template = documented("'storage.location.template' = 's3://BUCKET/", "'");
+    assert!(
+        object.starts_with(&template.replace("${day}", &last_day())),
+        "{object}"
+    );
+    let kind = Path::new(object).extension();
+    assert_eq!(kind.and_then(OsStr::to_str), Some("gz"), "{object}");
+    // Hive takes a backslash in a text as the beginning of an escape.
+    let pattern = documented("'input.regex' = '", "')").replace(r"\\", r"\");
+    let pattern = Regex::new(&format!("^{pattern}$")).unwrap();
+    let divide = |line: &str| {
+        let parts = pattern.captures(line).expect("a line that the table takes");
+        [1, 2].map(|n| parts.get(n).map(|part| part.as_str().to_owned()))
+    };
+    let time = format!("{}T12:00:00.000Z", last_day());
+    assert_eq!(
+        divide(text.trim_end()),
+        [Some(time), Some("order 4711 paid".to_owned())]
+    );
+    assert_eq!(
+        divide("  at shop.Order"),
+        [None, Some("  at shop.Order".to_owned())]
+    );
+}
 
 fn tags(stack: &Stack) -> usize {
     stack
@@ -26,10 +67,10 @@ fn a_day_of_logs_is_in_the_bucket_with_a_manifest() {
     });
     let manifest: Value = serde_json::from_str(&text).unwrap();
     let object = manifest["objects"][0]["key"].as_str().unwrap();
-    assert_eq!(
-        exported(&stack)[object],
-        format!("{}T12:00:00.000Z order 4711 paid\n", last_day())
-    );
+    let text = exported(&stack)[object].clone();
+    let line = format!("{}T12:00:00.000Z order 4711 paid\n", last_day());
+    assert_eq!(text, line);
+    check_documented_table(object, &text);
     assert_eq!(
         (
             manifest["log_group"].as_str(),

@@ -94,6 +94,9 @@ impl DynamoLedger {
 fn lease_error(target: &str, error: &SdkError<UpdateItemError>) -> LedgerError {
     let held = match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item.as_ref(),
+        // The holder is just writing. The SDK does not retry this.
+        // Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>
+        Some(UpdateItemError::TransactionConflictException(_)) => None,
         _ => return aws_error("UpdateItem", target, error).into(),
     };
     let holder = held

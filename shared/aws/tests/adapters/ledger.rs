@@ -95,6 +95,17 @@ async fn a_locked_target_is_busy_with_its_holder() {
 }
 
 #[tokio::test]
+async fn a_target_whose_holder_is_just_writing_is_busy() {
+    let conflict = mock!(aws_sdk_dynamodb::Client::update_item)
+        .then_http_response(|| refused(400, "TransactionConflictException", "conflict"));
+    let client = mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, [&conflict]);
+    let busy = DynamoLedger::with_client(client, "ledger")
+        .acquire_lease(&service(1), "me", now(), now())
+        .await;
+    assert!(matches!(busy, Err(LedgerError::Busy { .. })), "{busy:?}");
+}
+
+#[tokio::test]
 async fn an_unreadable_state_is_an_error_and_is_not_overwritten() {
     let rule = mock!(aws_sdk_dynamodb::Client::update_item).then_output(|| {
         UpdateItemOutput::builder()
