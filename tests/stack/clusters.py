@@ -116,6 +116,7 @@ def copy_snapshot(p):
         "DBClusterSnapshotIdentifier": name,
         "DBClusterSnapshotArn": f"arn:aws:rds:{responses.get_region()}:{account}:cluster-snapshot:{name}",
         "SnapshotCreateTime": now(),
+        "CopiedFrom": source,
         "TagList": rds._parse_tags(p),
     }
     rds._db_cluster_snapshots[name] = copied

@@ -30,6 +30,7 @@ KINDS = {
 
 def install() -> None:
     """Replaces what differs. Call once, before the emulator starts serving."""
+    show_source_of_copies()
     for of_cluster in KINDS:
         take_time_and_tell(of_cluster)
         list_by_resource_id(of_cluster)
@@ -47,6 +48,20 @@ def install() -> None:
         return re.sub(r"\s*<LatestRestorableTime>[^<]*</LatestRestorableTime>", "", xml)
 
     rds._instance_xml = instance_xml
+
+
+def show_source_of_copies() -> None:
+    """Shows what a copy of another account or region was copied from, which the emulator leaves out."""
+    for shown, element in (("_snapshot_xml", "SourceDBSnapshotIdentifier"), ("_cluster_snapshot_xml", "SourceDBClusterSnapshotArn")):
+        setattr(rds, shown, with_source(getattr(rds, shown), element))
+
+
+def with_source(original, element: str):
+    def snapshot_xml(snapshot):
+        source = snapshot.get("CopiedFrom")
+        return original(snapshot) + (f"<{element}>{source}</{element}>" if source else "")
+
+    return snapshot_xml
 
 
 def list_by_resource_id(of_cluster: bool) -> None:
@@ -233,6 +248,8 @@ def copy_snapshot(p):
     copied = {**original, "DBSnapshotIdentifier": name, "DBSnapshotArn": arn, "TagList": rds._parse_tags(p)}
     copied["OptionGroupName"] = group or "default"
     copied["OriginalSnapshotCreateTime"] = original["SnapshotCreateTime"]
+    # AWS says it of copies from another account or region alone.
+    copied["CopiedFrom"] = source if (owner, region) != (account, responses.get_region()) else None
     rds._snapshots[name] = copied
     inner = f"<CopyDBSnapshotResult><DBSnapshot>{rds._snapshot_xml(copied)}</DBSnapshot></CopyDBSnapshotResult>"
     return rds._xml(200, "CopyDBSnapshotResponse", inner)

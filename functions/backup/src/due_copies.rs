@@ -27,11 +27,11 @@ pub fn snapshots_to_copy<'s>(
 ) -> Vec<&'s Snapshot> {
     let mut due = own_snapshots(here, rules);
     if place.is_vault() {
-        // The newest one always; an older one must not follow a copy that the vault has rotated already.
-        let newest = due.first().map(|newest| newest.arn.clone());
+        // What is newer than every copy always; an older one must not follow a copy that the vault has rotated already.
+        let newest_there = copies.iter().filter_map(|copy| copy.taken_at).max();
         due.retain(|snapshot| {
             let age = snapshot.taken_at.map(|at| now.duration_since(at));
-            Some(&snapshot.arn) == newest.as_ref() || age.is_some_and(|age| age < VAULT_CATCHES_UP)
+            snapshot.taken_at > newest_there || age.is_some_and(|age| age < VAULT_CATCHES_UP)
         });
     }
     match copies.iter().filter_map(|copy| copy.taken_at).min() {

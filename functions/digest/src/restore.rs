@@ -1,11 +1,12 @@
 //! Plans the restore of one database or cache.
 
-use lamplighter::model::Arn;
+use jiff::Timestamp;
+use lamplighter::model::{Arn, Database};
 use lamplighter::policy::StackDefaults;
 use lamplighter::ports::ledger::JournalReader;
 use lamplighter::ports::list_snapshots_of;
 use lamplighter::restore::{LostDatabase, RestorePlan};
-use lamplighter::state::TargetState;
+use lamplighter::state::{BackupState, TargetState};
 use lamplighter::{AwsError, Error, MalformedEvent};
 
 use crate::reads::Reads;
@@ -18,8 +19,6 @@ const RESOURCE_TYPES: [(&str, &str); 4] = [
     ("elasticache", "serverlesscache"),
 ];
 
-/// Status of a database that is being deleted, whose settings AWS takes away one after the other.
-const DELETING: &str = "deleting";
 /// Maximum name length of caches. AWS refuses to look for a longer one.
 const MAX_CACHE_NAME_LENGTH: usize = 40;
 
@@ -35,13 +34,11 @@ pub async fn plan_restore<C: Reads, L: JournalReader>(
     let mut found = Vec::new();
     for arn in list_candidates(name, defaults) {
         let state = ledger.read_state(&arn).await?;
-        if let Some(lost) = find_database(&arn, &state, cloud).await? {
-            found.push((lost, state));
-        }
+        found.extend(find_database(&arn, &state, cloud).await?);
     }
     match found.as_slice() {
         [(lost, _)] if lost.database.cluster.is_some() => Err(describe_member(lost).into()),
-        [(lost, state)] => Ok(RestorePlan::new(lost, &defaults.stack, &state.backups)),
+        [(lost, backups)] => Ok(RestorePlan::new(lost, &defaults.stack, backups)),
         [] => Err(unknown(name).into()),
         several => {
             let arns: Vec<&str> = several
@@ -93,12 +90,12 @@ fn list_candidates(name: &str, defaults: &StackDefaults) -> Vec<Arn> {
     candidates.collect()
 }
 
-/// Returns what is known of a database; `None` if it neither exists nor was recorded.
+/// Returns what is known of a database, and of its backups; `None` if it neither exists nor was recorded.
 async fn find_database<C: Reads>(
     arn: &Arn,
     state: &TargetState,
     cloud: &C,
-) -> Result<Option<LostDatabase>, AwsError> {
+) -> Result<Option<(LostDatabase, BackupState)>, AwsError> {
     let arns = std::slice::from_ref(arn);
     let described = if arn.is_cache() {
         cloud.describe_caches(arns).await?
@@ -106,37 +103,50 @@ async fn find_database<C: Reads>(
         cloud.describe_databases(arns).await?
     };
     let described = described.into_iter().next();
-    let recorded = state.backups.source.as_deref();
-    let described = described.filter(|database| database.status != DELETING || recorded.is_none());
+    let mut backups = state.backups.clone();
+    let described =
+        described.filter(|database| !database.is_being_deleted() || backups.source.is_none());
     let exists = described.is_some();
-    let Some(database) = described.or_else(|| recorded.map(|known| known.database.clone())) else {
+    if let Some(database) = &described {
+        let members = if database.is_cluster {
+            cloud.describe_members(arns).await?
+        } else {
+            Vec::new()
+        };
+        // As the next sweep will: a database made again is another one.
+        backups.record_source(database, &members);
+    }
+    let recorded = backups.source.as_deref().cloned();
+    let Some(database) = described.or_else(|| recorded.as_ref().map(|one| one.database.clone()))
+    else {
         return Ok(None);
     };
-    let mut members = Vec::new();
-    if exists && database.is_cluster {
-        members = cloud.describe_members(arns).await?;
-    }
-    let known = recorded.filter(|known| known.database.identity() == database.identity());
-    if let Some(known) = known.filter(|_| members.is_empty()) {
-        members.clone_from(&known.members);
-    }
-    // The sweep that records a database made again is still to come.
-    let earlier = match (recorded, known) {
-        (Some(other), None) => Some(other),
-        _ => state.backups.earlier.as_deref(),
-    };
-    let has_retained = !exists && !arn.is_cache() && !database.resource_id.is_empty();
-    let retained = if has_retained {
-        cloud.find_retained_backup(&database).await?
+    let earlier = backups.earlier.as_deref().cloned();
+    let gone = if exists {
+        earlier.as_ref().map(|earlier| &earlier.database)
     } else {
-        None
+        Some(&database)
     };
-    Ok(Some(LostDatabase {
+    let lost = LostDatabase {
         snapshots: list_snapshots_of(arn, Some(&database), cloud).await?,
-        earlier: earlier.cloned(),
-        members,
+        retained: find_retained(gone, cloud).await?,
+        members: recorded.map(|one| one.members).unwrap_or_default(),
+        earlier,
         exists,
-        retained,
         database,
-    }))
+    };
+    Ok(Some((lost, backups)))
+}
+
+/// Returns the latest time that the retained automated backups of a database that is gone reach.
+async fn find_retained<C: Reads>(
+    gone: Option<&Database>,
+    cloud: &C,
+) -> Result<Option<Timestamp>, AwsError> {
+    match gone {
+        Some(gone) if !gone.arn.is_cache() && !gone.resource_id.is_empty() => {
+            cloud.find_retained_backup(gone).await
+        }
+        Some(_) | None => Ok(None),
+    }
 }

@@ -1,7 +1,8 @@
 //! Decides which copies have expired. Pure.
 //!
-//! Whoever owns the source account can put copies here and choose their tags, so nothing that protects a copy depends on its
-//! tags: databases are told apart by AWS's resource ID, and the least age counts from the time at which AWS made the copy.
+//! Whoever owns the source account can put copies here and choose their tags, so the least age depends on none: it counts from
+//! the time at which AWS made the copy, and databases are told apart by AWS's resource ID. Beyond the least age, newer copies displace
+//! older ones, whoever put them here.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +15,9 @@ use lamplighter::rotation::reasons_of_tiers;
 
 /// Time between the notice that a copy has expired and its deletion, in which people can correct the policy.
 pub const WAITS_FOR: SignedDuration = SignedDuration::from_hours(24);
-/// Time after which a copy that AWS gave up makes room for the next attempt.
+/// Time after which a copy that AWS gave up, or does not finish, makes room for the next attempt.
 const FAILED_FOR: SignedDuration = SignedDuration::from_hours(1);
+const STUCK_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the vault keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,18 +98,12 @@ fn find_database(copy: &Snapshot) -> (DatabaseKind, &str) {
 
 /// `reasons`: those of the policy to keep it; `None` for a copy that isn't good.
 fn judge(copy: &Snapshot, reasons: Option<&[String]>, rules: &Rules, now: Timestamp) -> Verdict {
+    let Some(reasons) = reasons else {
+        return judge_unusable(copy, now);
+    };
     if copy.is_held() {
         return keep(copy, "held by lamplighter:hold");
     }
-    let Some(reasons) = reasons else {
-        let age = copy.request_time().map(|at| now.duration_since(at));
-        let is_old = age.is_some_and(|age| age >= FAILED_FOR);
-        return if copy.status == "failed" && is_old {
-            Verdict::Delete("failed".to_owned())
-        } else {
-            keep(copy, &copy.status)
-        };
-    };
     if !reasons.is_empty() {
         return keep(copy, &reasons.join(", "));
     }
@@ -116,6 +112,22 @@ fn judge(copy: &Snapshot, reasons: Option<&[String]>, rules: &Rules, now: Timest
         Some(age) if age >= rules.least_age => expire(copy, rules, now),
         Some(_) => keep(copy, "younger than the least age"),
         None => keep(copy, "of unknown age"),
+    }
+}
+
+/// A copy that AWS gave up or never finishes holds no data, so no hold keeps it from being made again.
+fn judge_unusable(copy: &Snapshot, now: Timestamp) -> Verdict {
+    let age = copy.request_time().or(copy.made_at);
+    let age = age.map(|at| now.duration_since(at)).unwrap_or_default();
+    let patience = match copy.status.as_str() {
+        "failed" => FAILED_FOR,
+        "creating" | "copying" => STUCK_FOR,
+        _ => return keep(copy, &copy.status),
+    };
+    if age >= patience {
+        Verdict::Delete(format!("{} for {} h", copy.status, age.as_hours()))
+    } else {
+        keep(copy, &copy.status)
     }
 }
 

@@ -82,7 +82,7 @@ fn a_policy_that_is_corrected_keeps_what_waits() {
 #[case::young(copy(9), "younger than the least age")]
 #[case::held(with_tag(copy(0), HOLD, "true"), "held by lamplighter:hold")]
 #[case::of_unknown_age(Snapshot { made_at: None, ..copy(0) }, "of unknown age")]
-#[case::running(Snapshot { status: "creating".into(), ..copy(0) }, "creating")]
+#[case::running(Snapshot { status: "creating".into(), ..copy(12) }, "creating")]
 #[case::another_database(Snapshot { resource_id: "db-AGAIN".into(), ..copy(0) }, "day 2026-11-21, newest copy")]
 fn what_stays(#[case] old: Snapshot, #[case] reason: &str) {
     let copies = [old, copy(10), copy(11)];
@@ -90,15 +90,47 @@ fn what_stays(#[case] old: Snapshot, #[case] reason: &str) {
     assert_eq!(*verdict, Verdict::Keep(reason.into()));
 }
 
+/// Also a held one: it holds no data, and while it is there, its snapshot is not copied again.
 #[rstest]
-#[case::at_once(0, Verdict::Keep("failed".into()))]
-#[case::later(1, Verdict::Delete("failed".into()))]
-fn a_failed_copy_makes_room_for_the_next_attempt(#[case] day: i64, #[case] expected: Verdict) {
-    let failed = Snapshot {
-        status: "failed".into(),
+#[case::failed("failed", 0, Verdict::Keep("failed".into()))]
+#[case::failed_for_a_day("failed", 1, Verdict::Delete("failed for 24 h".into()))]
+#[case::running("copying", 0, Verdict::Keep("copying".into()))]
+#[case::stuck("copying", 1, Verdict::Delete("copying for 24 h".into()))]
+#[case::of_another_state("incompatible-restore", 30, Verdict::Keep("incompatible-restore".into()))]
+fn a_copy_without_data_makes_room_for_the_next_attempt(
+    #[case] status: &str,
+    #[case] day: i64,
+    #[case] expected: Verdict,
+) {
+    let mut failed = with_tag(copy(0), HOLD, "true");
+    failed.status = status.into();
+    assert_eq!(verdicts(&[failed], &rules("7d", 14), day), [expected]);
+}
+
+#[rstest]
+#[case::from_the_source(
+    Some("arn:aws:rds:eu-west-1:123456789012:snapshot:lamplighter-orders"),
+    true
+)]
+#[case::from_another_account(
+    Some("arn:aws:rds:eu-west-1:210987654321:snapshot:lamplighter-orders"),
+    false
+)]
+#[case::made_here(None, false)]
+fn only_what_aws_copied_from_the_source_is_the_vaults(
+    #[case] copied_from: Option<&str>,
+    #[case] expected: bool,
+) {
+    let document =
+        r#"{"stack": "vault", "source": "123456789012", "keep": "7d", "least_age_days": 14}"#;
+    let snapshot = Snapshot {
+        copied_from: copied_from.map(Arn::new),
         ..copy(0)
     };
-    assert_eq!(verdicts(&[failed], &rules("7d", 14), day), [expected]);
+    assert_eq!(
+        Settings::parse(document).unwrap().is_copy(&snapshot),
+        expected
+    );
 }
 
 /// When nothing new arrives, nothing goes: a source that is taken over or closed has stopped its backups.
@@ -125,13 +157,16 @@ fn no_copy_is_newer_than_aws_made_it() {
 }
 
 #[rstest]
-#[case::good(r#"{"stack": "vault", "keep": "7d+4w", "least_age_days": 14}"#, None)]
+#[case::good(
+    r#"{"stack": "vault", "source": "123456789012", "keep": "7d+4w", "least_age_days": 14}"#,
+    None
+)]
 #[case::keep(
-    r#"{"stack": "vault", "keep": "7x", "least_age_days": 14}"#,
+    r#"{"stack": "vault", "source": "123456789012", "keep": "7x", "least_age_days": 14}"#,
     Some("Keep")
 )]
 #[case::age(
-    r#"{"stack": "vault", "keep": "7d", "least_age_days": 3}"#,
+    r#"{"stack": "vault", "source": "123456789012", "keep": "7d", "least_age_days": 3}"#,
     Some("LeastAgeDays")
 )]
 #[case::nothing("", Some("LAMPLIGHTER_VAULT"))]

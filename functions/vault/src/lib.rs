@@ -59,7 +59,7 @@ pub async fn rotate<S: StoredCopies>(
     now: Timestamp,
 ) -> Result<Value, Error> {
     let mut copies = store.list_copies().await?;
-    copies.retain(Snapshot::has_own_name);
+    copies.retain(|snapshot| snapshot.has_own_name() && settings.is_copy(snapshot));
     bound_times(&mut copies);
     let mut counts = Counts::default();
     let mut first_error = None;

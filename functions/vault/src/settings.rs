@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use lamplighter::ParameterError;
+use lamplighter::model::Snapshot;
 use serde::Deserialize;
 
 use crate::decide::Rules;
@@ -16,6 +17,8 @@ const FEWEST_DAYS: u16 = 4;
 pub struct Settings {
     /// The name of the vault's stack, for its metrics.
     pub stack: String,
+    /// The account whose backups are copied here.
+    pub source: String,
     pub rules: Rules,
 }
 
@@ -23,12 +26,20 @@ pub struct Settings {
 #[derive(Deserialize)]
 struct Document {
     stack: String,
+    source: String,
     keep: String,
     least_age_days: u16,
 }
 
 impl Settings {
-    /// Parses `{"stack": "…", "keep": "7d+4w", "least_age_days": 14}`.
+    /// Reports whether AWS copied a snapshot from the source account. Any other one is not the vault's, whatever its name is.
+    #[must_use]
+    pub fn is_copy(&self, snapshot: &Snapshot) -> bool {
+        let source = snapshot.copied_from.as_ref();
+        source.is_some_and(|source| source.account_id() == self.source)
+    }
+
+    /// Parses `{"stack": "…", "source": "123456789012", "keep": "7d+4w", "least_age_days": 14}`.
     ///
     /// # Errors
     /// [`ParameterError`] that names the parameter of the template.
@@ -44,6 +55,7 @@ impl Settings {
         }
         Ok(Self {
             stack: document.stack,
+            source: document.source,
             rules: Rules {
                 keep,
                 least_age: SignedDuration::from_hours(24 * i64::from(days)),

@@ -414,32 +414,49 @@ fn a_copy_goes_to_the_vault_of_another_account() {
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
 
+/// Makes the database `orders`, and waits for its first copy in the vault.
+fn copy_to_vault(stack: &Stack) -> Value {
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:backup", "at=00:00 copy=vault"),
+    ];
+    create_database(stack, "orders", &tags);
+    stack.until("it is copied", || {
+        let there = stack.control("snapshots", json!({"account": VAULT}));
+        there.as_array().and_then(|all| all.first().cloned())
+    })
+}
+
 /// The function of the vault runs under its own role, in its own account.
 #[test]
 fn the_vault_marks_what_its_policy_does_not_keep_and_deletes_it_a_day_later() {
     let stack = Stack::start(&[]).unwrap();
     let (_, function) = stack.deploy_vault(VAULT, "1d").unwrap();
-    let tags = [
-        ("lamplighter:managed", "true"),
-        ("lamplighter:backup", "at=00:00 copy=vault"),
-    ];
-    create_database(&stack, "orders", &tags);
+    let copy = copy_to_vault(&stack);
     let there = || stack.control("snapshots", json!({"account": VAULT}));
-    let copy = stack.until("it is copied", || {
-        there().as_array().and_then(|all| all.first().cloned())
-    });
     wait_until_idle(&stack);
     let vault = stack.in_account(VAULT);
     let name = copy["name"].as_str().unwrap();
-    let again = [
-        ("SourceDBSnapshotIdentifier", name),
-        ("TargetDBSnapshotIdentifier", "lamplighter-orders-later"),
-        ("KmsKeyId", "alias/lamplighter-vault"),
-    ];
-    vault.query("rds", "CopyDBSnapshot", &again).unwrap();
+    let here = stack.control("snapshots", json!({}));
+    let source = format!(
+        "arn:aws:rds:eu-west-1:123456789012:snapshot:{}",
+        here[0]["name"].as_str().unwrap()
+    );
+    let later = "lamplighter-orders-later";
+    let own = "lamplighter-of-the-vaults-own-stack";
+    // One more copy of the source, and a snapshot of the vault's account.
+    for (from, to) in [(source.as_str(), later), (name, own)] {
+        let copying = [
+            ("SourceDBSnapshotIdentifier", from),
+            ("TargetDBSnapshotIdentifier", to),
+            ("KmsKeyId", "alias/lamplighter-vault"),
+        ];
+        vault.query("rds", "CopyDBSnapshot", &copying).unwrap();
+    }
     for (name, at) in [
         (name, "2026-01-01T03:00:00Z"),
-        ("lamplighter-orders-later", "2026-02-01T03:00:00Z"),
+        (own, "2026-01-01T03:00:00Z"),
+        (later, "2026-02-01T03:00:00Z"),
     ] {
         let aged =
             json!({"name": name, "account": VAULT, "at": at, "status": "available", "tags": {}});
@@ -468,13 +485,14 @@ fn the_vault_marks_what_its_policy_does_not_keep_and_deletes_it_a_day_later() {
     let third = rotate();
     assert_eq!(third["deleted"], 1, "{third}");
     let left = there();
-    let left: Vec<&str> = left
+    let mut left: Vec<&str> = left
         .as_array()
         .unwrap()
         .iter()
         .filter_map(|one| one["name"].as_str())
         .collect();
-    assert_eq!(left, ["lamplighter-orders-later"]);
+    left.sort_unstable();
+    assert_eq!(left, [own, later]);
     assert_eq!(stack.control("denied", json!({})), json!([]));
 }
 
@@ -484,15 +502,7 @@ fn the_vault_marks_what_its_policy_does_not_keep_and_deletes_it_a_day_later() {
 fn nobody_in_the_source_account_can_delete_a_copy_or_its_hold() {
     let stack = Stack::start(&[]).unwrap();
     let (role, _) = stack.deploy_vault(VAULT, "7d").unwrap();
-    let tags = [
-        ("lamplighter:managed", "true"),
-        ("lamplighter:backup", "at=00:00 copy=vault"),
-    ];
-    create_database(&stack, "orders", &tags);
-    let copy = stack.until("it is copied", || {
-        let there = stack.control("snapshots", json!({"account": VAULT}));
-        there.as_array().and_then(|all| all.first().cloned())
-    });
+    let copy = copy_to_vault(&stack);
     let name = copy["name"].as_str().unwrap();
     let trusts = |caller: &str, external_id: &str| {
         let asked = json!({"caller": caller, "role": role, "external_id": external_id});

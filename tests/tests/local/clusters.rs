@@ -271,26 +271,31 @@ fn listing() -> String {
     listing.expect("commands that list backups").to_owned()
 }
 
-#[rstest]
-#[case::snapshot("From the snapshot")]
-#[case::to_a_time("latest point in time")]
-fn the_plan_of_an_instance_brings_it_back_under_its_name(#[case] way: &str) {
-    let stack = Stack::start(&[]).unwrap();
+/// Makes the instance `orders` with automated backups, and takes a snapshot of it.
+fn backed_up_instance(stack: &Stack) {
     stack.control("settings", json!({"events": false}));
-    backed_up(&stack, "orders");
+    backed_up(stack, "orders");
     let automated = [
         ("DBInstanceIdentifier", "orders"),
         ("BackupRetentionPeriod", "3"),
         ("ApplyImmediately", "true"),
     ];
-    call(&stack, "ModifyDBInstance", &automated);
+    call(stack, "ModifyDBInstance", &automated);
     stack.control("settings", json!({"events": true}));
-    sweep(&stack, "BackupSweep");
+    sweep(stack, "BackupSweep");
     stack.until("it has a snapshot", || {
         let snapshots = stack.control("snapshots", json!({}));
         (!snapshots.as_array().unwrap().is_empty()).then_some(())
     });
-    wait_until_idle(&stack);
+    wait_until_idle(stack);
+}
+
+#[rstest]
+#[case::snapshot("From the snapshot")]
+#[case::to_a_time("latest point in time")]
+fn the_plan_of_an_instance_brings_it_back_under_its_name(#[case] way: &str) {
+    let stack = Stack::start(&[]).unwrap();
+    backed_up_instance(&stack);
     let listed = run(&stack, &format!("DB=orders\n{}", listing()));
     assert!(listed.contains("lamplighter-orders-"), "{listed}");
     let way = find_way(&plan(&stack, "orders"), way);
@@ -315,18 +320,13 @@ fn the_plan_of_an_instance_brings_it_back_under_its_name(#[case] way: &str) {
 #[test]
 fn a_deleted_instance_comes_back_from_its_retained_automated_backups() {
     let stack = Stack::start(&[]).unwrap();
-    stack.control("settings", json!({"events": false}));
-    backed_up(&stack, "orders");
-    let automated = [
+    backed_up_instance(&stack);
+    let unprotected = [
         ("DBInstanceIdentifier", "orders"),
-        ("BackupRetentionPeriod", "3"),
         ("DeletionProtection", "false"),
         ("ApplyImmediately", "true"),
     ];
-    call(&stack, "ModifyDBInstance", &automated);
-    stack.control("settings", json!({"events": true}));
-    sweep(&stack, "BackupSweep");
-    wait_until_idle(&stack);
+    call(&stack, "ModifyDBInstance", &unprotected);
     let deleted = [
         ("DBInstanceIdentifier", "orders"),
         ("SkipFinalSnapshot", "true"),

@@ -91,6 +91,30 @@ fn retained_automated_backups_of_a_deleted_database_are_offered() {
     assert!(text.contains("--source-dbi-resource-id"), "{text}");
 }
 
+/// Terraform makes a deleted database again, empty, and the plan is asked for before the next sweep.
+#[test]
+fn all_backups_of_a_database_made_again_are_of_the_earlier_one() {
+    let (world, orders) = night();
+    {
+        let mut state = world.state_mut();
+        let latest = state.now - SignedDuration::from_mins(5);
+        state.retained_backups.insert("db-ORDERS".into(), latest);
+        if let Some(database) = state.databases.get_mut(&orders) {
+            "db-AGAIN".clone_into(&mut database.resource_id);
+        }
+    }
+    let text = plan(&world, "orders");
+    let ways = text.lines().filter(|line| line.starts_with("# ---- "));
+    let (earlier, own): (Vec<&str>, Vec<&str>) =
+        ways.partition(|way| way.contains("of an earlier database"));
+    // A point in time, a snapshot, and a copy at two places.
+    assert_eq!((earlier.len(), own), (4, Vec::new()), "{text}");
+    assert!(
+        text.contains("--source-dbi-resource-id db-ORDERS"),
+        "{text}"
+    );
+}
+
 /// A backup needs nothing of a cluster's instances, so their reading stops none.
 #[test]
 fn a_sweep_that_cannot_read_instances_goes_on() {

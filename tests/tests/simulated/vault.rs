@@ -32,7 +32,9 @@ pub fn hours(world: &World, hours: usize, defaults: &StackDefaults) {
 
 /// Rotates in the vault as its function does every hour.
 pub fn rotate_vault(world: &World, keep: &str) {
-    let document = json!({"stack": "vault", "keep": keep, "least_age_days": 4}).to_string();
+    let document =
+        json!({"stack": "vault", "source": "123456789012", "keep": keep, "least_age_days": 4})
+            .to_string();
     let settings = Settings::parse(&document).unwrap();
     let now = world.state().now;
     let rotated = world.block_on(rotate(&settings, world, now));

@@ -1,6 +1,7 @@
 //! Automated backups that were retained when their database was deleted.
 
 use aws_sdk_rds::Client;
+use aws_sdk_rds::types::RestoreWindow;
 use jiff::Timestamp;
 
 use crate::error::aws_error;
@@ -32,11 +33,11 @@ async fn find_of_instance(client: &Client, id: &str) -> Result<Option<Timestamp>
         .dbi_resource_id(id);
     let answer = request.send().await;
     let answer = answer.map_err(|e| aws_error("DescribeDBInstanceAutomatedBackups", id, &e))?;
-    let backups = answer.db_instance_automated_backups();
-    let windows = backups.iter().filter_map(|backup| backup.restore_window());
-    Ok(windows
-        .filter_map(|window| window.latest_time.and_then(to_second))
-        .max())
+    let backups = answer.db_instance_automated_backups.unwrap_or_default();
+    let backups = backups.into_iter();
+    Ok(find_latest(
+        backups.map(|backup| (backup.status, backup.restore_window)),
+    ))
 }
 
 async fn find_of_cluster(client: &Client, id: &str) -> Result<Option<Timestamp>, AwsError> {
@@ -45,9 +46,19 @@ async fn find_of_cluster(client: &Client, id: &str) -> Result<Option<Timestamp>,
         .db_cluster_resource_id(id);
     let answer = request.send().await;
     let answer = answer.map_err(|e| aws_error("DescribeDBClusterAutomatedBackups", id, &e))?;
-    let backups = answer.db_cluster_automated_backups();
-    let windows = backups.iter().filter_map(|backup| backup.restore_window());
-    Ok(windows
-        .filter_map(|window| window.latest_time.and_then(to_second))
-        .max())
+    let backups = answer.db_cluster_automated_backups.unwrap_or_default();
+    let backups = backups.into_iter();
+    Ok(find_latest(
+        backups.map(|backup| (backup.status, backup.restore_window)),
+    ))
+}
+
+/// Returns the latest time of those that stay. Those of a database that is being deleted may go with it.
+fn find_latest(
+    backups: impl Iterator<Item = (Option<String>, Option<RestoreWindow>)>,
+) -> Option<Timestamp> {
+    backups
+        .filter(|(status, _)| status.as_deref() == Some("retained"))
+        .filter_map(|(_, window)| window?.latest_time.and_then(to_second))
+        .max()
 }

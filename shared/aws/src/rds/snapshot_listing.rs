@@ -136,6 +136,7 @@ fn convert_instance_snapshot(snapshot: DbSnapshot) -> Option<Snapshot> {
             .or(snapshot.snapshot_create_time)
             .and_then(to_second),
         made_at: snapshot.snapshot_create_time.and_then(to_second),
+        copied_from: snapshot.source_db_snapshot_identifier.map(Arn::new),
         encrypted: snapshot.encrypted.unwrap_or_default(),
         resource_id: snapshot.dbi_resource_id.unwrap_or_default(),
         engine_version: snapshot.engine_version.unwrap_or_default(),
@@ -155,6 +156,7 @@ fn convert_cluster_snapshot(snapshot: DbClusterSnapshot) -> Option<Snapshot> {
         status: snapshot.status.unwrap_or_default(),
         taken_at: snapshot.snapshot_create_time.and_then(to_second),
         made_at: snapshot.snapshot_create_time.and_then(to_second),
+        copied_from: snapshot.source_db_cluster_snapshot_arn.map(Arn::new),
         encrypted: snapshot.storage_encrypted.unwrap_or_default(),
         resource_id: snapshot.db_cluster_resource_id.unwrap_or_default(),
         engine_version: snapshot.engine_version.unwrap_or_default(),

@@ -16,6 +16,7 @@
 mod caches;
 mod certificates;
 mod codedeploy;
+mod copy_store;
 mod drills;
 mod healing;
 mod images;

@@ -42,7 +42,9 @@ async fn those_of_an_instance_and_of_a_cluster_are_found_by_its_resource_id() {
     let instance = mock!(aws_sdk_rds::Client::describe_db_instance_automated_backups)
         .match_requests(|r| r.dbi_resource_id() == Some("db-ORDERS"))
         .then_output(|| {
-            let backup = DbInstanceAutomatedBackup::builder().restore_window(window());
+            let backup = DbInstanceAutomatedBackup::builder()
+                .status("retained")
+                .restore_window(window());
             DescribeDbInstanceAutomatedBackupsOutput::builder()
                 .db_instance_automated_backups(backup.build())
                 .build()
@@ -50,7 +52,9 @@ async fn those_of_an_instance_and_of_a_cluster_are_found_by_its_resource_id() {
     let cluster = mock!(aws_sdk_rds::Client::describe_db_cluster_automated_backups)
         .match_requests(|r| r.db_cluster_resource_id() == Some("db-ORDERS"))
         .then_output(|| {
-            let backup = DbClusterAutomatedBackup::builder().restore_window(window());
+            let backup = DbClusterAutomatedBackup::builder()
+                .status("retained")
+                .restore_window(window());
             DescribeDbClusterAutomatedBackupsOutput::builder()
                 .db_cluster_automated_backups(backup.build())
                 .build()

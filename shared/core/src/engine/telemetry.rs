@@ -88,8 +88,23 @@ impl PayloadLabel {
     }
 }
 
-/// Builds the metric record of one invocation.
+/// Builds the head of a metric record, which says which of its fields are metrics. `metrics`: each with its unit.
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+fn build_head(dimensions: &[&str], metrics: &[(&str, &str)], now: Timestamp) -> serde_json::Value {
+    let metrics = metrics
+        .iter()
+        .map(|(name, unit)| json!({"Name": name, "Unit": unit}));
+    json!({
+        "Timestamp": now.as_millisecond(),
+        "CloudWatchMetrics": [{
+            "Namespace": NAMESPACE,
+            "Dimensions": [dimensions],
+            "Metrics": metrics.collect::<Vec<_>>()
+        }]
+    })
+}
+
+/// Builds the metric record of one invocation.
 #[must_use]
 pub fn build_emf_record(
     operation: &str,
@@ -99,19 +114,11 @@ pub fn build_emf_record(
     now: Timestamp,
 ) -> serde_json::Value {
     json!({
-        "_aws": {
-            "Timestamp": now.as_millisecond(),
-            "CloudWatchMetrics": [{
-                "Namespace": NAMESPACE,
-                "Dimensions": [["Stack", "Operation"]],
-                "Metrics": [
-                    {"Name": "Decisions", "Unit": "Count"},
-                    {"Name": "Actions", "Unit": "Count"},
-                    {"Name": "Failures", "Unit": "Count"},
-                    {"Name": "Latency", "Unit": "Milliseconds"}
-                ]
-            }]
-        },
+        "_aws": build_head(
+            &["Stack", "Operation"],
+            &[("Decisions", "Count"), ("Actions", "Count"), ("Failures", "Count"), ("Latency", "Milliseconds")],
+            now
+        ),
         "Stack": stack,
         "Operation": operation,
         "Decisions": counts.decisions,
@@ -130,19 +137,12 @@ pub fn build_vault_record(
     copies: usize,
     now: Timestamp,
 ) -> serde_json::Value {
-    let mut metrics = vec![json!({"Name": "Copies", "Unit": "Count"})];
+    let mut metrics = vec![("Copies", "Count")];
     if age.is_some() {
-        metrics.push(json!({"Name": "NewestCopyHours", "Unit": "None"}));
+        metrics.push(("NewestCopyHours", "None"));
     }
     let mut record = json!({
-        "_aws": {
-            "Timestamp": now.as_millisecond(),
-            "CloudWatchMetrics": [{
-                "Namespace": NAMESPACE,
-                "Dimensions": [["Stack"]],
-                "Metrics": metrics
-            }]
-        },
+        "_aws": build_head(&["Stack"], &metrics, now),
         "Stack": stack,
         "Copies": copies
     });
@@ -164,14 +164,7 @@ pub fn build_gauge_record(
     now: Timestamp,
 ) -> serde_json::Value {
     let mut record = json!({
-        "_aws": {
-            "Timestamp": now.as_millisecond(),
-            "CloudWatchMetrics": [{
-                "Namespace": NAMESPACE,
-                "Dimensions": [["Stack", "Target"]],
-                "Metrics": [{"Name": name, "Unit": "Seconds"}]
-            }]
-        },
+        "_aws": build_head(&["Stack", "Target"], &[(name, "Seconds")], now),
         "Stack": stack,
         "Target": target,
     });

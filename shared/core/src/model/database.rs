@@ -82,6 +82,12 @@ impl Database {
         self.is_cluster && ["mysql", "postgres"].contains(&self.engine.as_str())
     }
 
+    /// Reports whether AWS is deleting the database, and takes its settings away one after the other.
+    #[must_use]
+    pub fn is_being_deleted(&self) -> bool {
+        self.status == "deleting"
+    }
+
     /// Returns what a restore needs to know of the database, without what changes by itself.
     #[must_use]
     pub fn to_record(&self) -> Self {

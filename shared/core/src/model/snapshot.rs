@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub taken_at: Option<Timestamp>,
     /// When AWS began to make the snapshot, or this copy of it; `None` if it doesn't say.
     pub made_at: Option<Timestamp>,
+    /// The snapshot in another account or region that AWS copied it from; `None` for any other.
+    pub copied_from: Option<Arn>,
     pub encrypted: bool,
     /// Immutable identifier of the database, which differs from that of an earlier database with
     /// the same name. Empty if AWS does not return it.

@@ -17,7 +17,9 @@ pub fn describe_losses(lost: &LostDatabase, origin: &Origin, is_earlier: bool) -
     } else if lost.exists {
         None
     } else {
-        Some("AWS no longer describes it. These are the settings that Lamplighter recorded.")
+        Some(
+            "AWS no longer describes it, or is deleting it. These are the settings that Lamplighter recorded.",
+        )
     };
     let upgrade = find_other_major(database, origin.snapshot());
     let upgrade = upgrade.map(|version| {

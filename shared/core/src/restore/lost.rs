@@ -16,7 +16,7 @@ pub struct LostDatabase {
     pub snapshots: Vec<Snapshot>,
     /// False if AWS doesn't describe the database any more: all but the snapshots is what was recorded of it.
     pub exists: bool,
-    /// Latest time that its retained automated backups reach, if it is gone.
+    /// Latest time that the retained automated backups reach: its own if it is gone, else those of the earlier database.
     pub retained: Option<Timestamp>,
     /// What was recorded of the last earlier database of its name.
     pub earlier: Option<SourceRecord>,
@@ -33,7 +33,6 @@ impl LostDatabase {
         Self {
             database: record.database,
             members: record.members,
-            retained: None,
             earlier: None,
             ..self.clone()
         }

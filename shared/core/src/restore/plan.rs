@@ -41,7 +41,7 @@ impl RestorePlan {
         let own = list_origins(lost, stack, state);
         let own = own.map(|origin| build_way(lost, origin, false));
         let before = lost.to_earlier();
-        let earlier = list_earlier_origins(lost, stack, state);
+        let earlier = list_earlier_origins(lost, &before, stack, state);
         let earlier = earlier.map(|origin| build_way(&before, origin, true));
         let mut ways: Vec<RestoreWay> = own.chain(earlier).collect();
         // A backup here is restored sooner than one elsewhere.
@@ -87,16 +87,17 @@ fn list_origins(
     state: &BackupState,
 ) -> impl Iterator<Item = Origin> {
     let database = &lost.database;
-    let (latest, retained) = if lost.exists {
-        (database.latest_restorable, None)
+    let point_in_time = if lost.exists {
+        database
+            .latest_restorable
+            .map(|latest| Origin::PointInTime {
+                source: database.arn.clone(),
+                retained: None,
+                latest,
+            })
     } else {
-        (lost.retained, Some(database.resource_id.clone()))
+        retained_origin(lost)
     };
-    let point_in_time = latest.map(|latest| Origin::PointInTime {
-        source: database.arn.clone(),
-        retained,
-        latest,
-    });
     let own = lost
         .snapshots
         .iter()
@@ -114,6 +115,7 @@ fn list_origins(
 /// Lists what is left of earlier databases of this name.
 fn list_earlier_origins(
     lost: &LostDatabase,
+    before: &LostDatabase,
     stack: &str,
     state: &BackupState,
 ) -> impl Iterator<Item = Origin> {
@@ -125,7 +127,21 @@ fn list_earlier_origins(
         .places
         .iter()
         .filter_map(|(place, known)| Some(copy_origin(place, known.earlier.as_ref()?)));
-    select_snapshots(snapshots).chain(copies)
+    let point_in_time = lost.exists.then(|| retained_origin(before));
+    point_in_time
+        .flatten()
+        .into_iter()
+        .chain(select_snapshots(snapshots))
+        .chain(copies)
+}
+
+/// Returns the retained automated backups of a database that is gone.
+fn retained_origin(gone: &LostDatabase) -> Option<Origin> {
+    Some(Origin::PointInTime {
+        source: gone.database.arn.clone(),
+        retained: Some(gone.database.resource_id.clone()),
+        latest: gone.retained?,
+    })
 }
 
 /// Selects the newest snapshot and the newest verified one.

@@ -40,7 +40,7 @@ pub fn list_steps(lost: &LostDatabase, origin: &Origin) -> Vec<RestoreStep> {
         .collect()
 }
 
-/// Returns the ending of the names of what is restored: the time of its data, so that no earlier attempt is taken for this one.
+/// Returns the ending of the names of what is restored: the time of its data, so that no attempt with other data is taken for this one.
 fn time_suffix(origin: &Origin) -> String {
     origin.time().map_or_else(
         || "-restored".to_owned(),
@@ -77,7 +77,7 @@ fn keep_snapshot(origin: &Origin) -> Option<RestoreStep> {
 }
 
 fn restore(database: &Database, call: &RestoreCall, origin: &Origin) -> RestoreStep {
-    let title = "Restore, and wait until it is available. Repeat the wait if it gives up, as it does after at most half an hour";
+    let title = "Restore, and wait until it is available. If the name exists, this backup was restored before: look at that one first, and run no further step. Repeat the wait if it gives up, as it does after at most half an hour";
     let name = call.name();
     RestoreStep::new(
         title,

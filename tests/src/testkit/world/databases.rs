@@ -287,6 +287,7 @@ impl World {
                 },
                 tags: copy.tags.clone(),
                 made_at: Some(now),
+                copied_from: Some(copy.snapshot.clone()),
                 ..source
             };
             if state.is_name_free("CopyDBSnapshot", &there)? {

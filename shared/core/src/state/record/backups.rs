@@ -9,8 +9,6 @@ use crate::plan::{Action, BackupAction, DrillAction};
 use crate::state::backups::{BackupState, CopyPlace, CopySight, IdleTime, PolicyUse, SourceRecord};
 use crate::state::target::TargetState;
 
-/// Status of a database that is being deleted.
-const DELETING: &str = "deleting";
 /// Time for which a policy is remembered after another one replaced it.
 const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(48);
 /// Time for which a place is remembered after `copy=` ceased to name it.
@@ -62,7 +60,7 @@ impl BackupState {
     /// Records the database as it is seen, with the instances of a cluster. What is seen of it while it is being deleted is
     /// no longer what a restore needs.
     pub fn record_source(&mut self, database: &Database, members: &[Database]) {
-        if database.status == DELETING {
+        if database.is_being_deleted() {
             return;
         }
         let mut members: Vec<Database> = members.iter().map(Database::to_record).collect();
