@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod api;
 pub mod archive;
 pub mod backups;
+pub mod command;
 pub mod curves;
 pub mod dashboard;
 pub mod healing;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::inputs::ReportInputs;
 use crate::pages::divide_into_pages;
+use crate::query::Query;
 use crate::reads::Reads;
 use crate::report::DailyReport;
 use crate::restore::plan_restore;
@@ -36,6 +37,7 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
     /// - The hourly schedule: sends the report at the stack's digest hour, and otherwise does
     ///   nothing.
     /// - Manually, `{"restore": "orders"}`, or by a button of the widget: returns how to restore that database or cache.
+    /// - Manually, `{"query": {"status": {}}}`: answers the question, as the command `lamplighter` asks it.
     /// - Manually, `{"day": "2026-11-21"}`: sends the report that ends at the digest hour of that
     ///   date.
     ///
@@ -51,6 +53,10 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
         // It only reads, and is needed most when everything else is off.
         if let Some(name) = payload.get("restore") {
             return self.render_restore(name, payload, now, function_arn).await;
+        }
+        if let Some(query) = Query::parse(payload)? {
+            let sources = (&self.cloud, &self.ledger);
+            return query.answer(sources, now, &self.defaults).await;
         }
         if self.defaults.mode == Mode::Off {
             return Ok(json!({"mode": "off"}));

@@ -58,6 +58,28 @@ impl ReportInputs {
         now: Timestamp,
         defaults: &StackDefaults,
     ) -> Result<Self, AwsError> {
+        let present = Self::read_present((cloud, ledger), window.from, now, defaults).await?;
+        Ok(Self {
+            records: ledger.list_records(window.from, window.to.min(now)).await?,
+            costs: if defaults.costs {
+                Some(read_costs(costs, &defaults.stack, window.to.min(now)).await)
+            } else {
+                None
+            },
+            ..present
+        })
+    }
+
+    /// Reads what holds now, and the incidents that opened since a time or are still open. No journal and no costs.
+    ///
+    /// # Errors
+    /// [`AwsError`] of the first input that cannot be read.
+    pub async fn read_present<C: Reads, L: JournalReader>(
+        (cloud, ledger): (&C, &L),
+        since: Timestamp,
+        now: Timestamp,
+        defaults: &StackDefaults,
+    ) -> Result<Self, AwsError> {
         let services = read_targets(cloud, ledger, ResourceKind::Service, DEPLOY).await?;
         let databases = read_targets(cloud, ledger, ResourceKind::DatabaseOrCache, BACKUP).await?;
         let log_groups = read_targets(cloud, ledger, ResourceKind::LogGroup, LOGS).await?;
@@ -81,9 +103,8 @@ impl ReportInputs {
             snapshots.extend(cloud.list_cache_snapshots(SnapshotFilter::All).await?);
         }
         Ok(Self {
-            records: ledger.list_records(window.from, window.to.min(now)).await?,
             // The status is that of now, whatever the period.
-            incidents: ledger.list_incidents(window.from, now).await?,
+            incidents: ledger.list_incidents(since, now).await?,
             services,
             databases,
             log_groups,
@@ -94,11 +115,7 @@ impl ReportInputs {
             described_services,
             described,
             snapshots,
-            costs: if defaults.costs {
-                Some(read_costs(costs, &defaults.stack, window.to.min(now)).await)
-            } else {
-                None
-            },
+            ..Self::default()
         })
     }
 }

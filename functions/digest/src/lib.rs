@@ -12,6 +12,7 @@ mod html;
 pub mod inputs;
 mod lines;
 mod pages;
+mod query;
 mod reads;
 pub mod report;
 mod restore;

@@ -2,12 +2,12 @@
 
 use jiff::SignedDuration;
 use lamplighter::model::pluralize;
-use lamplighter::status::{BackupStatus, StatusLine, TargetStatus};
+use lamplighter::status::{BackupStatus, OtherIncident, StatusLine, TargetStatus};
 
 use crate::duration::{format_age, format_duration, format_time};
 use crate::report::{
-    DailyReport, Entry, FindingGroup, IncidentSummary, Money, OrphanedBackups, OtherIncident,
-    ReleaseStatus, ReleaseSummary, ScalingSummary, Spending, TimeAtMaximum,
+    DailyReport, Entry, FindingGroup, IncidentSummary, Money, OrphanedBackups, ReleaseSummary,
+    ScalingSummary, Spending, TimeAtMaximum,
 };
 
 /// The number of targets that a finding names.
@@ -82,13 +82,7 @@ pub fn list_some(names: &[String]) -> String {
 
 pub fn format_release(report: &DailyReport, release: &ReleaseSummary) -> String {
     let at = format_time(report, release.at);
-    let result = match &release.result {
-        ReleaseStatus::Quarantined(reason) => format!("quarantined: {reason}"),
-        ReleaseStatus::NotBlamed(cause) => format!("deployed again later: {}", cause.describe()),
-        ReleaseStatus::Verified => "verified".to_owned(),
-        ReleaseStatus::InProgress => "in progress".to_owned(),
-        ReleaseStatus::NotVerified => "not verified".to_owned(),
-    };
+    let result = release.result.describe();
     format!(
         "{}: {} ({}), {at}, {result}",
         release.name, release.tag, release.digest

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use lamplighter::model::Tagged;
 use lamplighter::policy::{MANAGED, StackDefaults};
 use lamplighter::state::TargetState;
-use lamplighter::status::{BackupStatus, TargetMode, TargetStatus};
+use lamplighter::status::{BackupStatus, OtherIncident, TargetMode, TargetStatus};
 
 use crate::inputs::ReportInputs;
 use crate::window::Window;
@@ -25,17 +25,15 @@ use orphans::list_orphans;
 use releases::list_releases;
 use scaling::summarize_scaling;
 use spending::{stack_cost, summarize_spending};
-use statuses::{assess_targets, list_other_incidents};
+pub(crate) use statuses::{assess_targets, list_other_incidents};
 
-pub(crate) use actions::{RunKey, run_key};
 pub use findings::FindingGroup;
 pub use incidents::IncidentSummary;
 pub use notes::{Entry, list_wide_requests};
 pub use orphans::OrphanedBackups;
-pub use releases::{ReleaseStatus, ReleaseSummary};
+pub use releases::ReleaseSummary;
 pub use scaling::{ScalingSummary, TimeAtMaximum};
 pub use spending::{Money, Spending};
-pub use statuses::OtherIncident;
 
 /// The content of a daily report.
 #[derive(Debug, Clone, PartialEq)]

@@ -70,7 +70,7 @@ pub use decide::decide;
 pub use observation::Prefetched;
 pub use observed::{Observed, OwnAlarm, Subject};
 pub use policy::Policy;
-pub use stray_tags::{Mistake, StrayTag};
+pub use stray_tags::StrayTag;
 
 /// The operation that sets up and maintains monitoring.
 pub struct Enroll;

@@ -15,7 +15,8 @@ use lamplighter::{Event, Plan};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{Enroll, Member, Mistake, Observed, OwnAlarm, StrayTag, Subject, decide};
+use crate::{Enroll, Member, Observed, OwnAlarm, StrayTag, Subject, decide};
+use lamplighter::policy::StrayMistake;
 
 pub const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
 
@@ -555,7 +556,7 @@ fn stray_tags() -> Vec<StrayTag> {
         StrayTag {
             key: "Lamplighter:deploy".to_owned(),
             resources: vec![on("service/shop/web")],
-            mistake: Mistake::Key {
+            mistake: StrayMistake::Key {
                 meant: "lamplighter:deploy",
             },
         },
@@ -564,7 +565,7 @@ fn stray_tags() -> Vec<StrayTag> {
             resources: ["web", "api", "ads", "jobs"]
                 .map(|name| on(&format!("service/shop/{name}")))
                 .to_vec(),
-            mistake: Mistake::Kind {
+            mistake: StrayMistake::Kind {
                 works_on: "database, cache",
             },
         },
@@ -573,7 +574,7 @@ fn stray_tags() -> Vec<StrayTag> {
             resources: vec![Arn::new(
                 "arn:aws:elasticfilesystem:eu-west-1:123456789012:file-system/fs-0a1b",
             )],
-            mistake: Mistake::NoBackup {
+            mistake: StrayMistake::NoBackup {
                 kind: "EFS file system",
                 instead: "AWS Backup, or the replication of EFS",
             },

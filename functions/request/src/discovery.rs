@@ -100,7 +100,8 @@ async fn find_requested<C: Reads, L: Ledger>(
             if is_end(request) {
                 known.extend(list_unmanaged(discovery, &known).await?);
             }
-            find_target(name, &known).and_then(|target| check_command(request, target))
+            policy::find_target(name, &known)
+                .and_then(|target| check_command(request, target.clone()))
         }
     };
     let mut prefetched = prefetch(discovery);
@@ -162,34 +163,6 @@ async fn list_managed<C: Reads>(cloud: &C) -> Result<Vec<Tagged>, AwsError> {
     Ok(managed)
 }
 
-/// Returns the only managed target with this name or ARN.
-///
-/// # Errors
-/// Why there is none, with the names that may be meant.
-pub fn find_target(name: &str, managed: &[Tagged]) -> Result<Tagged, String> {
-    let mut matching = managed
-        .iter()
-        .filter(|tagged| tagged.arn.as_str() == name || tagged.arn.display_name() == name);
-    match (matching.next(), matching.next()) {
-        (Some(only), None) => Ok(only.clone()),
-        (Some(first), Some(second)) => Err(format!(
-            "several managed targets are called {name}; give the ARN: {}, {}",
-            first.arn, second.arn
-        )),
-        (None, _) => {
-            let names: Vec<String> = managed
-                .iter()
-                .map(|tagged| tagged.arn.display_name())
-                .collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            Err(format!(
-                "no resource with the tag {MANAGED} is called {name}{}",
-                suggest(name, &names)
-            ))
-        }
-    }
-}
-
 fn check_application(app: &str, managed: &[Tagged]) -> Result<(), String> {
     let apps: BTreeSet<&str> = managed
         .iter()
@@ -201,7 +174,7 @@ fn check_application(app: &str, managed: &[Tagged]) -> Result<(), String> {
     let apps: Vec<&str> = apps.into_iter().collect();
     Err(format!(
         "no managed resource has the tag {APP} = {app}{}",
-        suggest(app, &apps)
+        policy::suggest_name(app, &apps)
     ))
 }
 
@@ -215,10 +188,4 @@ fn check_command(request: &Request, target: Tagged) -> Result<Tagged, String> {
         )),
         Some(_) | None => Ok(target),
     }
-}
-
-fn suggest(name: &str, names: &[&str]) -> String {
-    policy::find_closest(name, names)
-        .map(|closest| format!("; did you mean {closest}?"))
-        .unwrap_or_default()
 }

@@ -117,6 +117,18 @@ fn build_http_client(trust: tls::TrustStore) -> Result<SharedHttpClient, Paramet
         .build_https())
 }
 
+/// Builds an HTTP client for a program outside of Lambda. It trusts the machine's certificates, or those of `AWS_CA_BUNDLE`.
+///
+/// # Errors
+/// [`ParameterError`] if the CA bundle is unusable.
+pub fn build_public_http_client() -> Result<SharedHttpClient, ParameterError> {
+    let trust = match env_var("AWS_CA_BUNDLE") {
+        Some(path) => load_ca_bundle(&path)?,
+        None => tls::TrustStore::default(),
+    };
+    build_http_client(trust)
+}
+
 fn select_trust_store(region: &str) -> Result<tls::TrustStore, ParameterError> {
     if let Some(path) = env_var("AWS_CA_BUNDLE") {
         return load_ca_bundle(&path);

@@ -3,16 +3,12 @@
 //! One call doesn't deserve the SDK crate of Lambda, one of the largest. The call is signed with the SDK's own signer.
 //! Source: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 
-use std::time::SystemTime;
-
-use aws_credential_types::provider::ProvideCredentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use serde_json::Value;
 
 use super::Config;
 use super::config::find_endpoint;
 use super::http::{PostResponse, post};
+use super::signature::UnsignedPost;
 use crate::is_local;
 use lamplighter::AwsError;
 use lamplighter::model::Arn;
@@ -67,8 +63,18 @@ impl Functions {
         );
         let body = payload.to_string();
         let fail = |code: &str, message: &str| build_error(function, code, message, false);
-        let headers = self
-            .sign_headers(&url, function.region(), invocation_type, &body)
+        let unsigned = UnsignedPost {
+            service: "lambda",
+            region: function.region(),
+            url: &url,
+            headers: &[
+                ("content-type", "application/json"),
+                (INVOCATION_TYPE, invocation_type),
+            ],
+            body: &body,
+        };
+        let headers = unsigned
+            .sign(&self.config)
             .await
             .map_err(|problem| fail("SigningError", &problem))?;
         let call = move || {
@@ -90,48 +96,6 @@ impl Functions {
                 Err(build_error(function, &code, &message, refused))
             }
         }
-    }
-
-    /// Returns the headers of a call, with its signature.
-    ///
-    /// # Errors
-    /// Why the call can't be signed.
-    async fn sign_headers(
-        &self,
-        url: &str,
-        region: &str,
-        invocation_type: &'static str,
-        body: &str,
-    ) -> Result<Vec<(String, String)>, String> {
-        let provider = self.config.credentials_provider().ok_or("no credentials")?;
-        let credentials = provider.provide_credentials().await;
-        let identity = credentials.map_err(|error| error.to_string())?.into();
-        let now = self
-            .config
-            .time_source()
-            .map_or(SystemTime::UNIX_EPOCH, |clock| clock.now());
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(region)
-            .name("lambda")
-            .time(now)
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| error.to_string())?
-            .into();
-        let plain = [
-            ("content-type", "application/json"),
-            (INVOCATION_TYPE, invocation_type),
-        ];
-        let body = SignableBody::Bytes(body.as_bytes());
-        let request = SignableRequest::new("POST", url, plain.into_iter(), body);
-        let request = request.map_err(|error| error.to_string())?;
-        let signed = sign(request, &parameters).map_err(|error| error.to_string())?;
-        let (instructions, _) = signed.into_parts();
-        let headers = plain.into_iter().chain(instructions.headers());
-        Ok(headers
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect())
     }
 }
 

@@ -149,6 +149,7 @@ fn find_python() -> Result<String, String> {
 fn build_functions(binaries: &Path) -> Result<(), String> {
     let mut build = clean_cargo();
     build.args(["build", "--quiet", "--package", "e2e", "--lib", "--bins"]);
+    build.args(["--package", "lamplighter-cli"]);
     for function in Function::ALL {
         build.args(["--package", function.package()]);
     }

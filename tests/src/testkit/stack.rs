@@ -190,9 +190,10 @@ impl Stack {
             "DescribeStacks",
             &[("StackName", "lamplighter-vault")],
         )?;
-        let role = find_output(&described, "VaultRole");
+        let of_vault = |key: &str| find_output(&described, key).ok_or(format!("no output {key}"));
+        let role = of_vault("VaultRole")?;
         self.deploy("UpdateStack", STACK, &[("VaultRole", &role)])?;
-        Ok((role, find_output(&described, "VaultFunction")))
+        Ok((role, of_vault("VaultFunction")?))
     }
 
     fn deploy_from(
@@ -297,6 +298,13 @@ impl Stack {
     /// Where there is no such output.
     #[must_use]
     pub fn output(&self, key: &str) -> String {
+        self.find_output(key)
+            .unwrap_or_else(|| panic!("the stack has no output {key}"))
+    }
+
+    /// An output of our CloudFormation stack; `None` if it has none of this name.
+    #[must_use]
+    pub fn find_output(&self, key: &str) -> Option<String> {
         let xml = self
             .query("cloudformation", "DescribeStacks", &[("StackName", STACK)])
             .unwrap_or_default();
@@ -498,19 +506,11 @@ pub fn within<T>(time: Duration, mut holds: impl FnMut() -> Option<T>) -> Option
     }
 }
 
-/// An output of a described stack.
-fn find_output(xml: &str, key: &str) -> String {
-    let after = xml
-        .split(&format!("<OutputKey>{key}</OutputKey>"))
-        .nth(1)
-        .unwrap_or_default();
-    let value = after
-        .split("<OutputValue>")
-        .nth(1)
-        .and_then(|rest| rest.split('<').next());
-    value
-        .unwrap_or_else(|| panic!("no output {key} in {xml}"))
-        .to_owned()
+/// Returns an output of a described stack; `None` if it has none of this name.
+fn find_output(xml: &str, key: &str) -> Option<String> {
+    let (_, after) = xml.split_once(&format!("<OutputKey>{key}</OutputKey>"))?;
+    let value = after.split("<OutputValue>").nth(1)?;
+    Some(value.split('<').next()?.to_owned())
 }
 
 fn own_folder(setup: &Setup) -> Result<PathBuf, String> {

@@ -1,4 +1,5 @@
-//! docs/tags.md and docs/parameters.md, generated from the table that the parsers use and from the template.
+//! docs/tags.md, docs/parameters.md and docs/command.md, generated from the table that the parsers use, from the template and from
+//! the definition of the command.
 //! `UPDATE_DOCS=1 cargo test --package e2e --test contract` writes them anew.
 
 use std::fmt::Write as _;
@@ -75,6 +76,41 @@ fn tag_section(tag: &TagReference) -> String {
         }
     }
     section
+}
+
+#[test]
+fn the_reference_of_the_command_is_its_definition() {
+    let mut command = lamplighter_cli::build_definition().term_width(100);
+    command.build();
+    let mut page = String::from(
+        "# The command\n\nThis page is generated from the definition of the command.\n\n\
+         `cargo build --release --package lamplighter-cli` builds it as `target/release/lamplighter`. The command finds the stack by its\n\
+         outputs, asks its function, and sends [requests](requests.md).\n",
+    );
+    push_help(&mut page, "lamplighter", &mut command);
+    for subcommand in command.get_subcommands_mut() {
+        let name = format!("lamplighter {}", subcommand.get_name());
+        if subcommand.get_name() != "help" {
+            // They are listed once, above.
+            let own = subcommand.clone().mut_args(|argument| {
+                let is_global = argument.is_global_set();
+                argument.hide(is_global)
+            });
+            push_help(
+                &mut page,
+                &name,
+                &mut own.disable_help_flag(true).disable_version_flag(true),
+            );
+        }
+    }
+    assert_page("docs/command.md", &page);
+}
+
+fn push_help(page: &mut String, name: &str, command: &mut clap::Command) {
+    let help = command.render_help().to_string();
+    let lines: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+    let help = lines.join("\n");
+    write!(page, "\n## {name}\n\n```text\n{help}\n```\n").unwrap();
 }
 
 #[test]

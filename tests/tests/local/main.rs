@@ -8,6 +8,7 @@ mod certificates;
 mod channels;
 mod clusters;
 mod code_deploy;
+mod command;
 mod deploy;
 mod digest;
 mod heal;

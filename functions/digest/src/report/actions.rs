@@ -29,10 +29,10 @@ fn outcomes_of<'a>(intent: &Record, records: &'a [Record]) -> &'a [Outcome] {
 }
 
 /// The key that an intent and its outcome share: event, operation and target.
-pub(crate) type RunKey<'a> = (&'a str, &'a str, &'a str);
+type RunKey<'a> = (&'a str, &'a str, &'a str);
 
 /// Returns the key of the run that a record belongs to.
-pub(crate) fn run_key(record: &Record) -> RunKey<'_> {
+fn run_key(record: &Record) -> RunKey<'_> {
     (&record.event_id, &record.operation, record.target.as_str())
 }
 

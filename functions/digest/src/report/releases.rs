@@ -1,9 +1,10 @@
 //! The releases of the period and their results.
 
 use jiff::Timestamp;
-use lamplighter::model::{Arn, EnvironmentCause};
+use lamplighter::model::Arn;
 use lamplighter::plan::{Action, ReleaseAction, Rollout};
 use lamplighter::state::TargetState;
+use lamplighter::status::ReleaseResult;
 
 use crate::inputs::ReportInputs;
 use crate::report::actions::list_completed_actions;
@@ -16,19 +17,7 @@ pub struct ReleaseSummary {
     /// The shortened image digest: `sha256:ab12cd34`.
     pub digest: String,
     pub at: Timestamp,
-    pub result: ReleaseStatus,
-}
-
-/// The result of a release, as the target state knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReleaseStatus {
-    /// The release failed; its image is quarantined for this reason.
-    Quarantined(String),
-    /// The release failed because of its environment, and is deployed again later.
-    NotBlamed(EnvironmentCause),
-    Verified,
-    InProgress,
-    NotVerified,
+    pub result: ReleaseResult,
 }
 
 pub fn list_releases(inputs: &ReportInputs) -> Vec<ReleaseSummary> {
@@ -56,8 +45,8 @@ fn summarize_release(inputs: &ReportInputs, rollout: &Rollout, at: Timestamp) ->
         tag: rollout.tag.clone(),
         digest: rollout.digest.short_digest(),
         at,
-        result: state.map_or(ReleaseStatus::NotVerified, |state| {
-            release_result(state, rollout)
+        result: state.map_or(ReleaseResult::NotVerified, |state| {
+            ReleaseResult::of_release(&state.releases, &rollout.digest, at)
         }),
     }
 }
@@ -68,25 +57,4 @@ fn find_state<'a>(inputs: &'a ReportInputs, service: &Arn) -> Option<&'a TargetS
         .iter()
         .find(|(tagged, _)| tagged.arn == *service)
         .map(|(_, state)| state)
-}
-
-fn release_result(state: &TargetState, rollout: &Rollout) -> ReleaseStatus {
-    let releases = &state.releases;
-    if let Some(reason) = releases.quarantined.get(&rollout.digest) {
-        return ReleaseStatus::Quarantined(reason.clone());
-    }
-    if let Some(not_blamed) = releases.not_blamed.get(&rollout.digest) {
-        return ReleaseStatus::NotBlamed(not_blamed.cause);
-    }
-    let is_verified = releases
-        .verified
-        .iter()
-        .any(|known| known.digest == rollout.digest);
-    if is_verified {
-        ReleaseStatus::Verified
-    } else if releases.active_rollout.is_some() {
-        ReleaseStatus::InProgress
-    } else {
-        ReleaseStatus::NotVerified
-    }
 }

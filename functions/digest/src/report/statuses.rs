@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lamplighter::model::Tagged;
 use lamplighter::policy::StackDefaults;
 use lamplighter::state::TargetState;
-use lamplighter::status::{OpenIncident, StatusInputs, TargetStatus};
+use lamplighter::status::{OpenIncident, OtherIncident, StatusInputs, TargetStatus};
 
 use crate::inputs::ReportInputs;
 
@@ -47,14 +47,6 @@ fn assess_target(
         defaults,
         now,
     })
-}
-
-/// An open incident about something that is no target, such as an instance, an alarm or the stack.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OtherIncident {
-    pub name: String,
-    pub link: String,
-    pub incident: OpenIncident,
 }
 
 /// Returns the open incidents that no target has.

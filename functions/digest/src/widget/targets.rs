@@ -12,8 +12,9 @@ use crate::html::{
     render_row, render_section,
 };
 use crate::lines::list_facts;
-use crate::report::{DailyReport, OtherIncident};
+use crate::report::DailyReport;
 use crate::widget::filter::Filter;
+use lamplighter::status::OtherIncident;
 
 /// The number of targets up to which healthy ones are listed without being asked for.
 const FEW_TARGETS: usize = 25;

@@ -1,15 +1,13 @@
 //! The actions of the period: what was done, and why.
 
-use std::collections::BTreeMap;
-
 use lamplighter::notify::html::escape_html;
-use lamplighter::plan::{Outcome, Plan};
-use lamplighter::ports::ledger::{Record, RecordKind};
+use lamplighter::plan::Outcome;
+use lamplighter::status::ActionsOfRun;
 
 use crate::duration::format_time;
 use crate::html::{Cell, LABEL_WIDTH, NAME_WIDTH, Theme, color_span, render_row, render_section};
 use crate::inputs::ReportInputs;
-use crate::report::{DailyReport, RunKey, run_key};
+use crate::report::DailyReport;
 use crate::widget::filter::Filter;
 
 /// The number of rows.
@@ -22,32 +20,27 @@ pub fn render_timeline(
     filter: &Filter,
     theme: &Theme,
 ) -> String {
-    let plans = index_plans(&inputs.records);
-    let outcomes = inputs
-        .records
-        .iter()
-        .filter(|record| record.kind == RecordKind::Outcome)
-        .filter(|record| filter.includes_name(report, &record.target.display_name()));
-    let rows: Vec<String> = outcomes
+    let runs = ActionsOfRun::list(&inputs.records).into_iter();
+    let rows: Vec<String> = runs
         .rev()
+        .filter(|run| filter.includes_name(report, &run.name))
         .take(MAX_ROWS)
-        .map(|record| {
-            let plan = plans.get(&run_key(record)).copied();
-            let operation = escape_html(&record.operation);
+        .map(|run| {
+            let operation = escape_html(&run.operation);
             let cells = [
                 Cell::narrow(
                     LABEL_WIDTH,
-                    color_span(theme.quiet, &escape_html(&format_time(report, record.at))),
+                    color_span(theme.quiet, &escape_html(&format_time(report, run.at))),
                 ),
                 Cell::narrow(
                     NAME_WIDTH,
                     format!(
                         "{}<br>{}",
-                        escape_html(&record.target.display_name()),
+                        escape_html(&run.name),
                         color_span(theme.quiet, &operation)
                     ),
                 ),
-                Cell::wide(render_outcome(record, plan, theme)),
+                Cell::wide(render_run(&run, theme)),
             ];
             render_row(theme, &cells)
         })
@@ -60,24 +53,11 @@ pub fn render_timeline(
     render_section(theme, "Actions", &rows)
 }
 
-/// Returns the plans by the run that they belong to: an outcome does not repeat its plan.
-fn index_plans(records: &[Record]) -> BTreeMap<RunKey<'_>, &Plan> {
-    let intents = records
-        .iter()
-        .filter(|record| record.kind == RecordKind::Intent);
-    intents
-        .filter_map(|record| Some((run_key(record), record.plan.as_ref()?)))
-        .collect()
-}
-
 /// Renders what was done, the steps that were not done, and the reason.
-fn render_outcome(record: &Record, plan: Option<&Plan>, theme: &Theme) -> String {
-    let steps = plan.map_or(&[][..], |plan| &plan.steps);
-    let deeds = record.outcomes.iter().enumerate().map(|(n, outcome)| {
-        let deed = steps.get(n).map(|step| step.action.describe());
-        render_deed(deed.as_deref().unwrap_or("a step"), outcome, theme)
-    });
-    let reason = color_span(theme.quiet, &escape_html(&describe_reason(record)));
+fn render_run(run: &ActionsOfRun, theme: &Theme) -> String {
+    let deeds = run.deeds.iter();
+    let deeds = deeds.map(|deed| render_deed(&deed.what, &deed.outcome, theme));
+    let reason = color_span(theme.quiet, &escape_html(&run.describe_reason()));
     deeds.chain([reason]).collect::<Vec<_>>().join("<br>")
 }
 
@@ -94,17 +74,4 @@ fn render_deed(deed: &str, outcome: &Outcome, theme: &Theme) -> String {
             &format!("{deed}: withheld: {}", escape_html(reason)),
         ),
     }
-}
-
-/// Returns the reason of a record and the notifications sent for it, without repetition.
-fn describe_reason(record: &Record) -> String {
-    let notified = record
-        .notified
-        .iter()
-        .map(String::as_str)
-        .filter(|title| !record.reason.contains(title));
-    std::iter::once(record.reason.as_str())
-        .chain(notified)
-        .collect::<Vec<_>>()
-        .join("; ")
 }

@@ -19,11 +19,13 @@ mod freeze_tests;
 mod grammar;
 mod heal;
 mod logs;
+mod names;
 pub mod reference;
 mod retention;
 mod scale;
 mod schedule;
 mod stack;
+mod stray;
 mod tag_selector;
 #[cfg(test)]
 mod tag_tests;
@@ -47,6 +49,7 @@ pub use freeze::frozen_until;
 pub use grammar::{TagError, find_closest};
 pub use heal::{HealMode, HealPolicy, OnCrashLoop};
 pub use logs::{ExportRetention, LogsPolicy};
+pub use names::{find_target, suggest_name};
 pub use retention::Retention;
 pub use scale::{Autoscaling, QueuePolicy, ScalePolicy};
 pub use schedule::ScheduleWindow;
@@ -54,6 +57,7 @@ pub use stack::{
     DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, LifecycleHook, Mode,
     REQUEST_FUNCTION_VARIABLE, STATUS_FUNCTION_VARIABLE, SignedLinks, StackDefaults,
 };
+pub use stray::StrayMistake;
 pub use tag_selector::TagSelector;
 pub use time_window::TimeWindow;
 pub use version::{SemverRange, TagPattern};

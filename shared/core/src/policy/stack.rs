@@ -28,7 +28,7 @@ pub const REQUEST_FUNCTION_VARIABLE: &str = "LAMPLIGHTER_REQUEST_FUNCTION";
 pub const STATUS_FUNCTION_VARIABLE: &str = "LAMPLIGHTER_STATUS_FUNCTION";
 
 /// The stack-wide mode of operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     #[default]

@@ -1,7 +1,7 @@
 //! What is in progress on a target.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::pluralize;
 use crate::state::TargetState;
@@ -26,7 +26,7 @@ const BROKEN: [&str; 10] = [
 ];
 
 /// What is in progress on a target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activity {
     /// A rollback to this revision, by its family and number.

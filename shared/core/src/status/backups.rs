@@ -1,7 +1,7 @@
 //! The backups of a database or cache.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{CopyDestination, Database, Snapshot};
 use crate::plan::DrillResult;
@@ -9,7 +9,7 @@ use crate::policy::BackupPolicy;
 use crate::status::inputs::StatusInputs;
 
 /// The backups of a database or cache.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupStatus {
     /// The time of the newest usable snapshot.
     pub newest: Option<Timestamp>,
@@ -27,7 +27,7 @@ pub struct BackupStatus {
 }
 
 /// A place that lacks the newest backup of a database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingCopy {
     pub place: CopyDestination,
     /// The time of the newest good copy there.

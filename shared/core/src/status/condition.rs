@@ -1,9 +1,9 @@
 //! The one word for the state of a target.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The state of a target in one word, the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
     /// A critical incident is open, or AWS says that the database does not work.

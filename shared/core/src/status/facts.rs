@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Digest, Service};
 use crate::policy::{ScalePolicy, StackDefaults};
 use crate::state::TargetState;
 
 /// The version that a service runs or moves to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunningVersion {
     /// The tag of its image, if Lamplighter released or adopted the revision.
     pub tag: Option<String>,
@@ -20,7 +20,7 @@ pub struct RunningVersion {
 }
 
 /// The number of tasks of a service, and its bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskCounts {
     pub running: i32,
     pub desired: i32,

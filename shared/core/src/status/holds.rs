@@ -1,7 +1,7 @@
 //! What holds the operations on a target.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Function;
 use crate::model::tag_keys;
@@ -10,7 +10,7 @@ use crate::policy::{self, DEPLOY};
 use crate::status::inputs::StatusInputs;
 
 /// Something that holds an operation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveHold {
     /// The name of the function.
     pub operation: String,

@@ -1,15 +1,17 @@
 //! The open incidents of a target.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::notify::incident::Incident;
 use crate::notify::{APPROVAL_CONDITION, Severity};
 use crate::status::inputs::StatusInputs;
 
 /// An incident that is open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenIncident {
+    /// Names this incident, and no later one of its kind. An acknowledgement has it.
+    pub id: String,
     pub severity: Severity,
     pub title: String,
     pub since: Timestamp,
@@ -33,6 +35,7 @@ impl OpenIncident {
             return None;
         }
         Some(Self {
+            id: incident.occurrence_token(),
             severity: line.severity,
             title: line.title.clone(),
             since: incident.since,

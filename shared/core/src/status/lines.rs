@@ -1,7 +1,7 @@
 //! The status of a target as sentences.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::pluralize;
 use crate::plan::{Hold, HoldKind};
@@ -17,7 +17,7 @@ use crate::status::target::TargetStatus;
 const MAX_CHARS: usize = 400;
 
 /// Something that is said about a target, and what comes next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusLine {
     pub what: String,
     /// What Lamplighter or a person does next; empty if nothing follows.

@@ -3,6 +3,7 @@
 //!
 //! Nothing else says that a target is healthy: [`Condition::Healthy`] is what is left when nothing else holds.
 
+mod actions;
 mod activity;
 mod assessment;
 mod backups;
@@ -13,10 +14,13 @@ mod incidents;
 mod inputs;
 mod lines;
 mod mode;
+mod overview;
+mod releases;
 mod target;
 #[cfg(test)]
 mod tests;
 
+pub use actions::{ActionsOfRun, Deed};
 pub use activity::Activity;
 pub use backups::BackupStatus;
 pub use condition::Condition;
@@ -26,4 +30,6 @@ pub use incidents::OpenIncident;
 pub use inputs::StatusInputs;
 pub use lines::StatusLine;
 pub use mode::TargetMode;
+pub use overview::{OtherIncident, StackStatus, TargetDetail};
+pub use releases::{ReleaseEntry, ReleaseHistory, ReleaseResult};
 pub use target::{LastAction, TargetStatus};

@@ -1,12 +1,12 @@
 //! What Lamplighter may do with a target.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::policy::{self, Managed, Mode};
 use crate::status::inputs::StatusInputs;
 
 /// What Lamplighter may do with a target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TargetMode {
     Acting,

@@ -1,7 +1,7 @@
 //! The status of one target.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::Arn;
 use crate::status::activity::Activity;
@@ -13,7 +13,7 @@ use crate::status::incidents::OpenIncident;
 use crate::status::mode::TargetMode;
 
 /// What a target is, runs, waits for and suffers from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetStatus {
     pub target: Arn,
     /// The display name of the target.
@@ -44,7 +44,7 @@ pub struct TargetStatus {
 }
 
 /// What Lamplighter did last.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastAction {
     pub at: Timestamp,
     pub what: String,

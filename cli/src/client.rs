@@ -1,0 +1,251 @@
+//! Talks to a stack: asks its function, and sends requests to its API.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+use lamplighter_aws::UnsignedPost;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::arguments::{Account, Why};
+use crate::error::CommandError;
+use crate::stack::{Stack, find_stack, load_configuration};
+
+/// The time for one call: the function may have to read hundreds of targets.
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// The largest answer of a function.
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_BODY_BYTES: u64 = 6 * 1024 * 1024 + 1024;
+/// Pauses before a request is sent again, in seconds: a target is locked for a minute at most.
+const PAUSES: [u64; 6] = [1, 2, 4, 8, 16, 32];
+
+/// The header with AWS's clock has whole seconds.
+const CLOCK_PRECISION: SignedDuration = SignedDuration::from_secs(1);
+
+/// A stack, and the user's right to talk to it.
+pub struct Client {
+    pub configuration: SdkConfig,
+    pub stack: Stack,
+}
+
+/// The answer to a request that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The effect, in words.
+    pub result: String,
+    /// The whole answer.
+    pub answer: Value,
+    /// The time before the request was sent, by the clock of this machine.
+    pub sent_at: Timestamp,
+    /// Its time by the clock of AWS, or a moment before.
+    pub asked_at: Timestamp,
+}
+
+/// The answer to a POST.
+struct Answer {
+    status: u16,
+    body: String,
+    /// The function failed, and the body says why.
+    failed: bool,
+    /// The time at which AWS answered.
+    clock: Option<Timestamp>,
+}
+
+impl Client {
+    /// Finds the stack.
+    ///
+    /// # Errors
+    /// [`CommandError`] if there is none, or it can't be found.
+    pub async fn connect(account: &Account) -> Result<Self, CommandError> {
+        let configuration = load_configuration(account).await?;
+        let stack = find_stack(account, &configuration).await?;
+        Ok(Self {
+            configuration,
+            stack,
+        })
+    }
+
+    /// Asks the stack a question, and returns its answer as it is.
+    ///
+    /// # Errors
+    /// [`CommandError`] if it can't be asked, or refuses.
+    pub async fn ask(&self, question: &Value) -> Result<Value, CommandError> {
+        const CALL: &str = "Invoke";
+        let stack = &self.stack;
+        let endpoint = self.configuration.endpoint_url().map_or_else(
+            || format!("https://lambda.{}.{}", stack.region, stack.dns_suffix),
+            |own| own.trim_end_matches('/').to_owned(),
+        );
+        let url = format!(
+            "{endpoint}/2015-03-31/functions/{}/invocations",
+            stack.digest_function
+        );
+        let answer = self.post(CALL, "lambda", &url, question).await?;
+        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        if answer.failed {
+            let message = text_at(&body, "errorMessage").unwrap_or_else(|| answer.body.clone());
+            return Err(CommandError::Refused(message));
+        }
+        if !(200..300).contains(&answer.status) {
+            let remedy = if answer.status == 403 {
+                format!(
+                    ". Allow lambda:InvokeFunction on the function {}",
+                    stack.digest_function
+                )
+            } else {
+                String::new()
+            };
+            let message = text_at(&body, "Message").or_else(|| text_at(&body, "message"));
+            return Err(CommandError::Aws {
+                call: CALL,
+                problem: message.unwrap_or_else(|| format!("HTTP {}", answer.status)),
+                remedy,
+            });
+        }
+        Ok(body)
+    }
+
+    /// Asks the stack a question.
+    ///
+    /// # Errors
+    /// [`CommandError`] if it can't be asked, or answers something else.
+    pub async fn query<T: DeserializeOwned>(&self, query: &Value) -> Result<T, CommandError> {
+        let answer = self.ask(&json!({ "query": query })).await?;
+        serde_json::from_value(answer).map_err(|error| CommandError::Unreadable(error.to_string()))
+    }
+
+    /// Sends a request, and again while its target is locked. `fields`: the command with its arguments.
+    ///
+    /// # Errors
+    /// [`CommandError`] if it was not recorded.
+    pub async fn request(
+        &self,
+        mut fields: Map<String, Value>,
+        why: &Why,
+    ) -> Result<Recorded, CommandError> {
+        const CALL: &str = "request";
+        let url = self.stack.request_url.as_deref();
+        let url = url.ok_or_else(|| CommandError::NoRequestApi {
+            stack: self.stack.name.clone(),
+        })?;
+        let id = why.id.clone();
+        fields.insert("reason".to_owned(), json!(why.reason));
+        fields.insert("id".to_owned(), json!(id.unwrap_or_else(make_id)));
+        let body = Value::Object(fields);
+        let sent_at = read_clock();
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let answer = self.post(CALL, "execute-api", url, &body).await?;
+            let read: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+            let problem = text_at(&read, "problem").or_else(|| text_at(&read, "error"));
+            match answer.status {
+                200 => {
+                    let ahead = answer.clock.map(|clock| clock.duration_since(read_clock()));
+                    return Ok(Recorded {
+                        asked_at: sent_at + ahead.unwrap_or_default() - CLOCK_PRECISION,
+                        result: text_at(&read, "result").unwrap_or_default(),
+                        answer: read,
+                        sent_at,
+                    });
+                }
+                // The same id again has no further effect.
+                409 | 503 if let Some(pause) = pauses.next() => {
+                    let problem = problem.unwrap_or_default();
+                    anstream::eprintln!("waiting: {problem}");
+                    tokio::time::sleep(Duration::from_secs(pause)).await;
+                }
+                403 => {
+                    let message = text_at(&read, "message");
+                    return Err(CommandError::Aws {
+                        call: CALL,
+                        problem: message.unwrap_or_else(|| "Forbidden".to_owned()),
+                        remedy: format!(". Allow execute-api:Invoke on the API {url}"),
+                    });
+                }
+                status => {
+                    let problem = problem.unwrap_or_else(|| format!("HTTP {status} of {url}"));
+                    return Err(CommandError::Refused(problem));
+                }
+            }
+        }
+    }
+
+    async fn post(
+        &self,
+        call: &'static str,
+        service: &str,
+        url: &str,
+        body: &Value,
+    ) -> Result<Answer, CommandError> {
+        let body = body.to_string();
+        let unsigned = UnsignedPost {
+            service,
+            region: &self.stack.region,
+            url,
+            headers: &[("content-type", "application/json")],
+            body: &body,
+        };
+        let fail = |problem: String, remedy: &str| CommandError::Aws {
+            call,
+            problem,
+            remedy: remedy.to_owned(),
+        };
+        let headers = unsigned.sign(&self.configuration).await;
+        let headers = headers.map_err(|problem| fail(problem, ""))?;
+        let url = url.to_owned();
+        let sent = tokio::task::spawn_blocking(move || post_once(&url, &headers, &body)).await;
+        let sent = sent.map_err(|error| fail(error.to_string(), ""))?;
+        sent.map_err(|problem| fail(problem, ""))
+    }
+}
+
+fn post_once(url: &str, headers: &[(String, String)], body: &str) -> Result<Answer, String> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(TIMEOUT))
+        .http_status_as_error(false)
+        .user_agent(concat!("lamplighter/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into();
+    let mut request = agent.post(url);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let mut answer = request.send(body).map_err(|error| error.to_string())?;
+    let headers = answer.headers();
+    let failed = headers.contains_key("x-amz-function-error");
+    let date = headers.get("date").and_then(|date| date.to_str().ok());
+    let clock = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    let clock = clock.map(|date| date.timestamp());
+    let body = answer
+        .body_mut()
+        .with_config()
+        .limit(MAX_BODY_BYTES)
+        .read_to_string()
+        .map_err(|error| error.to_string())?;
+    Ok(Answer {
+        status: answer.status().as_u16(),
+        body,
+        failed,
+        clock,
+    })
+}
+
+/// Returns the text of a field; `None` if there is none.
+fn text_at(answer: &Value, key: &str) -> Option<String> {
+    answer.get(key)?.as_str().map(str::to_owned)
+}
+
+/// Returns a new name for a request.
+fn make_id() -> String {
+    format!("cli-{:016x}", fastrand::u64(..))
+}
+
+/// Reads the clock of this machine.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place of the command that reads the clock"
+)]
+pub fn read_clock() -> Timestamp {
+    Timestamp::now()
+}

@@ -1,0 +1,175 @@
+//! Commands that show what the stack knows.
+
+use jiff::SignedDuration;
+use lamplighter::status::{ActionsOfRun, StackStatus, TargetDetail, TargetStatus};
+use serde_json::{Value, json};
+
+use crate::arguments::{Output, StatusArguments, TimelineArguments};
+use crate::client::{Client, read_clock};
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::output::{is_json, print_json};
+use crate::render;
+
+/// The longest period of a timeline.
+const MAX_PERIOD: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// The period of one question: the function answers no longer ones.
+const PERIOD: SignedDuration = SignedDuration::from_hours(24);
+
+type Shown = Result<Exit, CommandError>;
+
+/// Asks for the status of all targets.
+///
+/// # Errors
+/// [`CommandError`] if the stack can't be asked.
+pub async fn ask_status(client: &Client) -> Result<StackStatus, CommandError> {
+    client.query(&json!({"status": {}})).await
+}
+
+/// Asks for what is known of one target.
+///
+/// # Errors
+/// [`CommandError`] if the stack can't be asked, or if no target has the name.
+pub async fn ask_target(client: &Client, name: &str) -> Result<TargetDetail, CommandError> {
+    client.query(&json!({"target": {"name": name}})).await
+}
+
+/// Shows the targets that the arguments choose, the worst first.
+///
+/// # Errors
+/// [`CommandError`] if the stack can't be asked.
+pub async fn show_status(client: &Client, chosen: &StatusArguments, output: Output) -> Shown {
+    let mut status = ask_status(client).await?;
+    if let Some(name) = &chosen.target {
+        // The stack knows which names are close.
+        let detail = ask_target(client, name).await?;
+        status.targets = vec![detail.status];
+    }
+    status.targets.retain(|target| is_chosen(target, chosen));
+    if is_json(output) {
+        print_json(&status)?;
+    } else {
+        anstream::print!("{}", render::render_status(&status));
+    }
+    Ok(Exit::Done)
+}
+
+fn is_chosen(target: &TargetStatus, chosen: &StatusArguments) -> bool {
+    let is_of_app = chosen.app.is_none() || target.app == chosen.app;
+    let is_held = !chosen.held || !target.reported_holds().is_empty();
+    let is_urgent = !chosen.attention || target.condition.needs_attention();
+    is_of_app && is_held && is_urgent
+}
+
+/// Explains one target.
+///
+/// # Errors
+/// [`CommandError`] if the stack can't be asked, or if no target has the name.
+pub async fn explain(client: &Client, name: &str, output: Output) -> Shown {
+    let detail = ask_target(client, name).await?;
+    if is_json(output) {
+        print_json(&detail)?;
+    } else {
+        anstream::print!("{}", render::render_explanation(&detail));
+    }
+    Ok(Exit::Done)
+}
+
+/// Lists what was done within a period, the oldest first.
+///
+/// # Errors
+/// [`CommandError`] if the stack can't be asked.
+pub async fn show_timeline(client: &Client, asked: &TimelineArguments, output: Output) -> Shown {
+    if asked.since > MAX_PERIOD {
+        let problem = "--since is at most 31d".to_owned();
+        return Err(CommandError::Arguments(problem));
+    }
+    if let Some(name) = &asked.target {
+        ask_target(client, name).await?;
+    }
+    let now = read_clock();
+    let mut from = now - asked.since;
+    let mut runs: Vec<ActionsOfRun> = Vec::new();
+    while from < now {
+        let to = (from + PERIOD).min(now);
+        let actions = json!({"from": from, "to": to, "target": asked.target});
+        let part: Vec<ActionsOfRun> = client.query(&json!({ "actions": actions })).await?;
+        runs.extend(part.into_iter().filter(|run| run.at < to || to == now));
+        from = to;
+    }
+    if is_json(output) {
+        print_json(&runs)?;
+    } else {
+        anstream::print!("{}", render::render_timeline(&runs));
+    }
+    Ok(Exit::Done)
+}
+
+/// Lists the open incidents.
+///
+/// # Errors
+/// [`CommandError`] if the stack can't be asked.
+pub async fn list_incidents(client: &Client, output: Output) -> Shown {
+    let status = ask_status(client).await?;
+    let incidents = render::list_incidents(&status);
+    if is_json(output) {
+        let listed: Vec<Value> = incidents
+            .iter()
+            .map(|(name, incident)| json!({"target": name, "incident": incident}))
+            .collect();
+        print_json(&listed)?;
+    } else {
+        anstream::print!("{}", render::render_incidents(&incidents, status.at));
+    }
+    Ok(Exit::Done)
+}
+
+/// Lists the open findings of each target.
+///
+/// # Errors
+/// [`CommandError`] if the stack can't be asked.
+pub async fn list_findings(client: &Client, output: Output) -> Shown {
+    let status = ask_status(client).await?;
+    if is_json(output) {
+        let listed: Vec<Value> = status
+            .targets
+            .iter()
+            .filter(|target| !target.findings.is_empty())
+            .map(|target| json!({"target": target.name, "findings": target.findings}))
+            .collect();
+        print_json(&listed)?;
+    } else {
+        anstream::print!("{}", render::render_findings(&status));
+    }
+    Ok(Exit::Done)
+}
+
+/// Lists the releases of a service.
+///
+/// # Errors
+/// [`CommandError`] if the stack can't be asked, or if no target has the name.
+pub async fn list_releases(client: &Client, name: &str, output: Output) -> Shown {
+    let detail = ask_target(client, name).await?;
+    if is_json(output) {
+        print_json(&detail.releases)?;
+    } else {
+        anstream::print!("{}", render::render_releases(&detail));
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints the restore plan of a database or cache.
+///
+/// # Errors
+/// [`CommandError`] if the stack can't be asked, or if no database has the name.
+pub async fn plan_restore(client: &Client, name: &str, output: Output) -> Shown {
+    let answer = client.ask(&json!({ "restore": name })).await?;
+    let text = answer.get("text").and_then(Value::as_str);
+    let text = text.ok_or_else(|| CommandError::Unreadable(answer.to_string()))?;
+    if is_json(output) {
+        print_json(&answer)?;
+    } else {
+        anstream::println!("{text}");
+    }
+    Ok(Exit::Done)
+}

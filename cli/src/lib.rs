@@ -1,0 +1,65 @@
+//! `lamplighter`: the operator's command.
+//!
+//! The command shows what a stack knows, sends requests to it, and checks tags before they are applied. The command decides nothing:
+//! it asks the function of the output `DigestFunction`, which only reads, and sends requests to the API of the output
+//! `RequestUrl`, which IAM authorizes.
+
+// One command at a time on one thread: futures need not be `Send`.
+#![allow(async_fn_in_trait)]
+
+mod arguments;
+mod client;
+mod commands;
+mod error;
+mod exit;
+mod health;
+mod lint;
+mod output;
+pub mod render;
+mod stack;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+pub use arguments::Arguments;
+pub use error::CommandError;
+pub use exit::Exit;
+
+/// Runs the command with the arguments of the process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and the version are no mistakes.
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(commands::execute(&arguments)),
+        Err(error) => Err(CommandError::Machine(error.to_string())),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            anstream::eprintln!("error: {error}");
+            error.exit().into()
+        }
+    }
+}
+
+/// Returns the definition of the command, from which its documentation is generated.
+#[must_use]
+pub fn build_definition() -> clap::Command {
+    Arguments::command()
+}

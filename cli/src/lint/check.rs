@@ -1,0 +1,65 @@
+//! The mistakes in the tags of a resource.
+
+use lamplighter::policy::{self, APP, MANAGED, PREFIX, StackDefaults, StrayMistake};
+
+use super::resource::Resource;
+
+/// The longest value of a tag.
+/// Source: <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
+const MAX_CHARS: usize = 256;
+/// The characters of tags besides letters, digits and spaces that every service accepts.
+const PUNCTUATION: &str = "_.:/=+-@";
+
+/// Lists the mistakes in the tags of a resource, each as a sentence.
+pub fn find_mistakes(resource: &Resource) -> Vec<String> {
+    let tags = &resource.tags;
+    if !resource.is_known {
+        // Many resources inherit these two.
+        let stray = tags
+            .keys()
+            .filter(|key| ![MANAGED, APP].contains(&key.as_str()));
+        return stray
+            .map(|key| {
+                format!("tag {key} has no effect here - Lamplighter operates no such resources")
+            })
+            .collect();
+    }
+    let defaults = StackDefaults::default();
+    let refused = tags
+        .iter()
+        .filter(|(key, _)| key.starts_with(PREFIX))
+        .filter_map(|(key, value)| find_refusal(key, value));
+    let stray = tags
+        .keys()
+        .filter_map(|key| Some(StrayMistake::find(key, &resource.arn)?.describe(key)));
+    let errors = policy::check_tags(&resource.arn, tags, &defaults);
+    let runbook = policy::find_invalid_runbook(tags);
+    let runbook = runbook.map(|value| format!("lamplighter:runbook: {value:?} is no web address"));
+    let has_others = tags
+        .keys()
+        .any(|key| key.starts_with(PREFIX) && key != MANAGED && key != APP);
+    let is_managed =
+        tags.contains_key(MANAGED) || resource.unknown.iter().any(|key| key == MANAGED);
+    let unmanaged = (has_others && !is_managed)
+        .then(|| format!("nothing happens without {MANAGED} = true (or observe)"));
+    refused
+        .chain(errors.iter().map(ToString::to_string))
+        .chain(stray)
+        .chain(runbook)
+        .chain(unmanaged)
+        .collect()
+}
+
+/// Says why AWS refuses a tag.
+fn find_refusal(key: &str, value: &str) -> Option<String> {
+    if value.chars().count() > MAX_CHARS {
+        return Some(format!(
+            "{key}: AWS refuses values of more than {MAX_CHARS} characters"
+        ));
+    }
+    let is_allowed =
+        |letter: &char| letter.is_alphanumeric() || *letter == ' ' || PUNCTUATION.contains(*letter);
+    let refused: String = value.chars().filter(|letter| !is_allowed(letter)).collect();
+    (!refused.is_empty())
+        .then(|| format!("{key}: AWS refuses {refused:?} in tags; letters, digits, spaces and {PUNCTUATION} are allowed"))
+}

@@ -1,0 +1,14 @@
+//! Renders answers of the stack as text for people. Pure.
+
+mod explanation;
+mod lists;
+mod status;
+mod table;
+mod time;
+mod timeline;
+
+pub use explanation::{format_line, render_explanation};
+pub use lists::{list_incidents, render_findings, render_incidents, render_releases};
+pub use status::render_status;
+pub use table::{build_table, format_table};
+pub use timeline::render_timeline;

@@ -1,0 +1,84 @@
+//! The command `lamplighter`, as a person or a pipeline runs it against the local stack.
+
+use std::io::Write;
+use std::process::{Child, Command, Output, Stdio};
+
+use super::setup::setup;
+use super::stack::Stack;
+
+/// What a command printed, and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// `None` if it was killed.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs the command to its end.
+///
+/// # Panics
+/// Where it does not start.
+pub fn run_command(stack: &Stack, arguments: &[&str]) -> Ran {
+    finish(start_command(stack, arguments))
+}
+
+/// Runs the command with a text on its standard input.
+///
+/// # Panics
+/// Where it does not start, or does not read.
+pub fn run_with_input(stack: &Stack, arguments: &[&str], input: &str) -> Ran {
+    let mut child = start_command(stack, arguments);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    finish(child)
+}
+
+/// Starts the command.
+///
+/// # Panics
+/// Where it does not start.
+pub fn start_command(stack: &Stack, arguments: &[&str]) -> Child {
+    let executable = setup().unwrap().binaries.join("lamplighter");
+    Command::new(executable)
+        .args(arguments)
+        .env_clear()
+        .envs(stack.environment("act"))
+        .env("LAMPLIGHTER_REQUEST_URL", find_request_url(stack))
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until a command ends.
+///
+/// # Panics
+/// Where its output can't be read.
+pub fn finish(child: Child) -> Ran {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran {
+        code: status.code(),
+        stdout: text(stdout),
+        stderr: text(stderr),
+    }
+}
+
+/// Returns the address of the API for requests on the local stack, whose host names do not resolve; empty without one.
+fn find_request_url(stack: &Stack) -> String {
+    let Some(url) = stack.find_output("RequestUrl") else {
+        return String::new();
+    };
+    let host = url.split("://").nth(1).unwrap_or_default();
+    let id = host.split('.').next().unwrap_or_default();
+    format!("{}/_aws/execute-api/{id}/$default/", stack.endpoint())
+}
