@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lamplighter_aws::UnsignedPost;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -20,9 +20,6 @@ const MAX_BODY_BYTES: u64 = 6 * 1024 * 1024 + 1024;
 /// Pauses before a request is sent again, in seconds: a target is locked for a minute at most.
 const PAUSES: [u64; 6] = [1, 2, 4, 8, 16, 32];
 
-/// The header with AWS's clock has whole seconds.
-const CLOCK_PRECISION: SignedDuration = SignedDuration::from_secs(1);
-
 /// A stack, and the user's right to talk to it.
 pub struct Client {
     pub configuration: SdkConfig,
@@ -38,8 +35,8 @@ pub struct Recorded {
     pub answer: Value,
     /// The time before the request was sent, by the clock of this machine.
     pub sent_at: Timestamp,
-    /// Its time by the clock of AWS, or a moment before.
-    pub asked_at: Timestamp,
+    /// The name of the request.
+    pub id: String,
 }
 
 /// The answer to a POST.
@@ -48,8 +45,6 @@ struct Answer {
     body: String,
     /// The function failed, and the body says why.
     failed: bool,
-    /// The time at which AWS answered.
-    clock: Option<Timestamp>,
 }
 
 impl Client {
@@ -129,46 +124,52 @@ impl Client {
         let url = url.ok_or_else(|| CommandError::NoRequestApi {
             stack: self.stack.name.clone(),
         })?;
-        let id = why.id.clone();
+        let id = why.id.clone().unwrap_or_else(make_id);
         fields.insert("reason".to_owned(), json!(why.reason));
-        fields.insert("id".to_owned(), json!(id.unwrap_or_else(make_id)));
+        fields.insert("id".to_owned(), json!(id));
         let body = Value::Object(fields);
         let sent_at = read_clock();
-        let mut pauses = PAUSES.into_iter();
-        loop {
-            let answer = self.post(CALL, "execute-api", url, &body).await?;
-            let read: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-            let problem = text_at(&read, "problem").or_else(|| text_at(&read, "error"));
-            match answer.status {
-                200 => {
-                    let ahead = answer.clock.map(|clock| clock.duration_since(read_clock()));
-                    return Ok(Recorded {
-                        asked_at: sent_at + ahead.unwrap_or_default() - CLOCK_PRECISION,
-                        result: text_at(&read, "result").unwrap_or_default(),
-                        answer: read,
-                        sent_at,
-                    });
-                }
-                // The same id again has no further effect.
-                409 | 503 if let Some(pause) = pauses.next() => {
-                    let problem = problem.unwrap_or_default();
-                    anstream::eprintln!("waiting: {problem}");
+        let answer = self.send_until_taken(CALL, url, &body).await?;
+        let read: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        let problem = text_at(&read, "problem").or_else(|| text_at(&read, "error"));
+        match answer.status {
+            200 => Ok(Recorded {
+                id,
+                result: text_at(&read, "result").unwrap_or_default(),
+                answer: read,
+                sent_at,
+            }),
+            403 => Err(CommandError::Aws {
+                call: CALL,
+                problem: text_at(&read, "message").unwrap_or_else(|| "Forbidden".to_owned()),
+                remedy: format!(". Allow execute-api:Invoke on the API {url}"),
+            }),
+            status => Err(CommandError::Refused(
+                problem.unwrap_or_else(|| format!("HTTP {status} of {url}")),
+            )),
+        }
+    }
+
+    /// Sends a request, and again while its target is locked or nothing answers.
+    async fn send_until_taken(
+        &self,
+        call: &'static str,
+        url: &str,
+        body: &Value,
+    ) -> Result<Answer, CommandError> {
+        for pause in PAUSES {
+            match self.post(call, "execute-api", url, body).await {
+                Ok(answer) if !is_busy(answer.status) => return Ok(answer),
+                // It may have arrived all the same: the same id again has no further effect.
+                Ok(_) | Err(_) => {
+                    anstream::eprintln!(
+                        "the stack is busy, or was not reached: again in {pause} s"
+                    );
                     tokio::time::sleep(Duration::from_secs(pause)).await;
-                }
-                403 => {
-                    let message = text_at(&read, "message");
-                    return Err(CommandError::Aws {
-                        call: CALL,
-                        problem: message.unwrap_or_else(|| "Forbidden".to_owned()),
-                        remedy: format!(". Allow execute-api:Invoke on the API {url}"),
-                    });
-                }
-                status => {
-                    let problem = problem.unwrap_or_else(|| format!("HTTP {status} of {url}"));
-                    return Err(CommandError::Refused(problem));
                 }
             }
         }
+        self.post(call, "execute-api", url, body).await
     }
 
     async fn post(
@@ -212,11 +213,7 @@ fn post_once(url: &str, headers: &[(String, String)], body: &str) -> Result<Answ
         request = request.header(name, value);
     }
     let mut answer = request.send(body).map_err(|error| error.to_string())?;
-    let headers = answer.headers();
-    let failed = headers.contains_key("x-amz-function-error");
-    let date = headers.get("date").and_then(|date| date.to_str().ok());
-    let clock = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
-    let clock = clock.map(|date| date.timestamp());
+    let failed = answer.headers().contains_key("x-amz-function-error");
     let body = answer
         .body_mut()
         .with_config()
@@ -227,8 +224,12 @@ fn post_once(url: &str, headers: &[(String, String)], body: &str) -> Result<Answ
         status: answer.status().as_u16(),
         body,
         failed,
-        clock,
     })
+}
+
+/// Reports whether a request can be sent again: its target is locked, or something was not reached or throttled.
+fn is_busy(status: u16) -> bool {
+    matches!(status, 409 | 429 | 500..=599)
 }
 
 /// Returns the text of a field; `None` if there is none.

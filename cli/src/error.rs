@@ -45,6 +45,12 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// Reports whether a call failed, which may succeed later.
+    #[must_use]
+    pub const fn is_of_call(&self) -> bool {
+        matches!(self, Self::Aws { .. })
+    }
+
     /// Returns the exit code.
     #[must_use]
     pub const fn exit(&self) -> Exit {

@@ -18,6 +18,8 @@ use crate::render::format_line;
 const PAUSE: Duration = Duration::from_secs(5);
 /// The time in which the function has looked at the service after the request. Older holds may be about something else.
 const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(2);
+/// The failed questions in a row after which the wait ends.
+const MAX_FAILURES: u32 = 12;
 /// The fewest digits of a digest.
 const MIN_DIGITS: usize = 8;
 
@@ -43,10 +45,22 @@ pub async fn wait_for_verdict(
 ) -> Result<Exit, CommandError> {
     let deadline = recorded.sent_at + deploy.timeout;
     let mut last = String::new();
+    let mut failures = 0;
     loop {
-        let detail = ask_target(client, &deploy.target.target).await?;
         let now = read_clock();
-        let progress = find_progress(&detail, &deploy.image, recorded.asked_at);
+        let detail = match ask_target(client, &deploy.target.target).await {
+            Ok(detail) => detail,
+            Err(error) if failures < MAX_FAILURES && error.is_of_call() => {
+                failures += 1;
+                anstream::eprintln!("{} {error}", now.strftime("%H:%M:%S"));
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        failures = 0;
+        let asked_at = find_time(&detail, recorded);
+        let progress = find_progress(&detail, &deploy.image, asked_at);
         let progress = match progress {
             Progress::Waiting(what) if now >= deadline => {
                 Progress::Held(format!("no verdict yet: {what}"))
@@ -75,7 +89,15 @@ pub async fn wait_for_verdict(
     }
 }
 
-/// Returns what became of an image that was asked for at a time, by the clock of AWS.
+/// Returns the time of the request by the clock of AWS. A repeated one has the time of the first.
+fn find_time(detail: &TargetDetail, recorded: &Recorded) -> Timestamp {
+    let mut requests = detail.requests.iter();
+    requests
+        .find(|request| request.id == recorded.id)
+        .map_or(recorded.sent_at, |request| request.at)
+}
+
+/// Returns what became of an image that was asked for at a time.
 fn find_progress(detail: &TargetDetail, image: &str, asked_at: Timestamp) -> Progress {
     let status = &detail.status;
     let mut releases = detail.releases.releases.iter();
@@ -195,7 +217,7 @@ mod tests {
         let old = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
         let mut detail = json!({
             "stack": "lamplighter", "version": "0.2.0", "at": SENT_AT, "tags": {}, "messages": [],
-            "pending_release": null,
+            "pending_release": null, "requests": [],
             "releases": {"releases": [], "quarantined": {}},
             "status": {
                 "target": "arn:aws:ecs:eu-west-1:123456789012:service/shop/web", "name": "shop/web", "app": null,

@@ -154,6 +154,7 @@ fn describe_target(
             .filter(|(key, _)| key.starts_with(PREFIX) || policy::find_meant_key(key).is_some())
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
+        requests: state.requests.recorded.clone(),
         pending_release: state.requests.find_pending_release().cloned(),
         releases: ReleaseHistory::of_state(&state.releases),
         messages: list_messages(arn, &inputs.incidents),

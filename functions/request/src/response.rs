@@ -48,7 +48,7 @@ fn describe_answer(answer: &Value) -> (u16, Value) {
     match one.get("target") {
         Some(target) => (200, json!({"target": target, "result": reason})),
         None if answer.get("mode").is_some() => (
-            503,
+            422,
             build_error(
                 "the stack parameter Mode is off, so that no request is recorded",
                 "",

@@ -4,6 +4,7 @@ mod comparison;
 mod corpus;
 mod manual;
 mod pictures;
+mod pipelines;
 mod references;
 mod restores;
 mod rules;

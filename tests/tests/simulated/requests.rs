@@ -1360,7 +1360,7 @@ fn a_pause_is_never_dropped_for_another_one() {
 
 /// A stack that is off and an AWS that does not answer record nothing, and say so.
 #[test]
-fn a_request_that_cannot_be_recorded_is_to_be_repeated() {
+fn only_a_request_that_failed_is_to_be_repeated() {
     let (world, web) = web();
     let call = call_payload(&world, &about_web("pause", None));
     let off = StackDefaults {
@@ -1369,7 +1369,7 @@ fn a_request_that_cannot_be_recorded_is_to_be_repeated() {
     };
     let answer = world.invoke_with(&RequestOperation, call, off);
     let answer = answer.unwrap().unwrap();
-    assert_eq!(answer["statusCode"], 503);
+    assert_eq!(answer["statusCode"], 422);
     assert!(
         answer["body"].to_string().contains("Mode is off"),
         "{answer}"

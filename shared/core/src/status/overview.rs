@@ -45,6 +45,8 @@ pub struct TargetDetail {
     pub status: TargetStatus,
     /// Lamplighter's tags of the target.
     pub tags: BTreeMap<String, String>,
+    /// The last requests about it, oldest first.
+    pub requests: Vec<Request>,
     /// The request to approve or to deploy an image that has not been acted on.
     pub pending_release: Option<Request>,
     /// The releases that the target state remembers.
