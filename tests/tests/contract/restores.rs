@@ -72,3 +72,59 @@ fn commands_that_aws_would_refuse_are_found() {
         assert!(refused.starts_with("aws "), "{command}: {refused}");
     }
 }
+
+/// Runs the first way of a plan in a shell, step by step, as a person pastes it: a step that fails does not end the shell.
+/// Steps that are comments run as well. `restores`: AWS takes the restore. Returns the calls that change something.
+fn paste(plan: &str, restores: bool) -> Vec<String> {
+    let way = plan.split("\n# ---- ").nth(1).unwrap();
+    let steps = way.split("\n\n").skip(1).map(|step| {
+        let lines = step
+            .lines()
+            .map(|line| line.strip_prefix("# ").unwrap_or(line));
+        let commands: Vec<&str> = lines.skip(1).collect();
+        let commands = commands.join("\n");
+        // A variable that is not set ends a shell that runs a script: here it ends the step. Only a restore sets one.
+        if commands.contains("unset RESTORED") {
+            format!("{{ :\n{commands}\n}}")
+        } else {
+            format!("( :\n{commands}\n)")
+        }
+    });
+    let steps: Vec<String> = steps.collect();
+    let code = if restores { 0 } else { 254 };
+    let script = format!(
+        "aws() {{ echo \"aws $*\"; case \"$2\" in restore-*|create-replication-group|create-serverless-cache) return {code};; esac; }}\n\
+         SECURITY_GROUPS=sg-1 AUTH_TOKEN=secret\n{}\ntrue\n",
+        steps.join("\n")
+    );
+    let ran = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert!(ran.status.success(), "{script}\n{ran:?}");
+    let said = String::from_utf8(ran.stdout).unwrap();
+    let is_change = |call: &&str| {
+        [
+            "aws rds modify-",
+            "aws docdb modify-",
+            "aws neptune modify-",
+            "create-db-instance",
+            "add-role",
+            "add-tags",
+        ]
+        .iter()
+        .any(|change| call.contains(change))
+    };
+    let held = |call: &&str| !call.contains("lamplighter:hold");
+    said.lines()
+        .filter(is_change)
+        .filter(held)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A restore fails if its name exists: what has the name then may be in use, and no further step touches it.
+#[test]
+fn nothing_is_changed_after_a_restore_that_failed() {
+    for plan in plans() {
+        assert_eq!(paste(&plan, false), Vec::<String>::new());
+        assert!(!paste(&plan, true).is_empty(), "{plan}");
+    }
+}

@@ -28,15 +28,18 @@ pub fn list_steps(lost: &LostDatabase, origin: &Origin) -> Vec<RestoreStep> {
     let name = add_suffix(&database.identifier, &suffix, database.arn.is_cache());
     let call = build_restore(database, origin.snapshot(), &name);
     let members = list_members(lost, &name, &suffix);
-    keep_snapshot(origin)
+    let after = add_members(lost, &members, origin)
         .into_iter()
-        .chain(list_choices(lost, origin))
-        .chain([restore(database, &call, origin)])
-        .chain(add_members(lost, &members, origin))
         .chain(restore_settings(database, &name, origin))
         .chain([check(database, &name, origin)])
         .chain(manage(database, &name, origin))
         .chain(switch(lost, &name, origin))
+        .map(|step| step.after_restore(&name));
+    keep_snapshot(origin)
+        .into_iter()
+        .chain(list_choices(lost, origin))
+        .chain([restore(database, &call, origin)])
+        .chain(after)
         .collect()
 }
 
@@ -77,12 +80,10 @@ fn keep_snapshot(origin: &Origin) -> Option<RestoreStep> {
 }
 
 fn restore(database: &Database, call: &RestoreCall, origin: &Origin) -> RestoreStep {
-    let title = "Restore, and wait until it is available. If the name exists, this backup was restored before: look at that one first, and run no further step. Repeat the wait if it gives up, as it does after at most half an hour";
+    let title = "Restore, and wait until it is available. If the name exists, this backup was restored before: look at that one first. Repeat the wait if it gives up, as it does after at most half an hour";
     let name = call.name();
-    RestoreStep::new(
-        title,
-        vec![call.to_command(origin), wait_for(database, name, origin)],
-    )
+    let commands = vec![call.to_command(origin), wait_for(database, name, origin)];
+    RestoreStep::new(title, commands).restoring(name)
 }
 
 /// Returns the instances to create in a restored cluster, each with the one that it replaces, the writer first.

@@ -653,3 +653,29 @@ fn instances_with_long_names_come_back_under_names_of_their_own() {
     assert_eq!(names.len(), 4, "{names:?}");
     assert!(names.iter().all(|name| name.len() <= 63), "{names:?}");
 }
+
+/// Nothing touches what an earlier attempt made: each step after a restore begins with the check that this shell restored it.
+#[test]
+fn each_step_after_a_restore_needs_it() {
+    let lost = with_recovery(cluster("aurora-postgresql"));
+    let plan = RestorePlan::new(&lost, STACK, &state("cluster-snapshot", "shop"));
+    assert!(plan.ways.len() > 1);
+    for way in plan.ways {
+        let restore = way
+            .steps
+            .iter()
+            .position(|step| matches!(step.guard, step::Guard::Restores(_)))
+            .unwrap();
+        let step::Guard::Restores(name) = &way.steps[restore].guard else {
+            panic!("no restore")
+        };
+        for step in &way.steps[restore + 1..] {
+            assert_eq!(
+                step.guard,
+                step::Guard::Needs(name.clone()),
+                "{}",
+                step.title
+            );
+        }
+    }
+}

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 
 use crate::restore::origin::{Origin, Place};
 use crate::restore::plan::{RestorePlan, RestoreWay};
-use crate::restore::step::RestoreStep;
+use crate::restore::step::{Guard, RestoreStep};
+
+/// The variable of the shell with the name of what was restored.
+const RESTORED: &str = "RESTORED";
 
 impl RestorePlan {
     /// Writes the plan as a text. All that is no command is a comment of the shell.
@@ -23,7 +26,8 @@ impl RestorePlan {
         }
         text.push_str(
             "# It comes back beside the old one. Nothing is changed in place before the last step, whose commands are comments.\n\
-             # Paste one step after the other, and read each answer. A step ends at the first command that fails.\n",
+             # Paste one step after the other into one shell, and read each answer. A step ends at the first command that fails,\n\
+             # and runs only after the restore above it: in another shell, set RESTORED to the name of what is restored first.\n",
         );
         if let Some(drill) = &self.drill {
             let result = if drill.passed { "passed" } else { "failed" };
@@ -58,11 +62,26 @@ fn render_way(text: &mut String, n: usize, way: &RestoreWay, now: Timestamp) {
 fn render_step(text: &mut String, n: usize, step: &RestoreStep) {
     let end = if step.commands.is_empty() { "." } else { ":" };
     let _ = writeln!(text, "\n# {n}. {}{end}", step.title);
-    let commands: Vec<String> = step.commands.iter().map(ToString::to_string).collect();
+    let mut commands: Vec<String> = step.commands.iter().map(ToString::to_string).collect();
+    if !commands.is_empty() {
+        guard_commands(&mut commands, &step.guard);
+    }
     // The shell goes on with the next command only after a good one.
     for line in commands.join(" &&\n").lines() {
         let comment = if step.is_commented { "# " } else { "" };
         let _ = writeln!(text, "{comment}{line}");
+    }
+}
+
+/// Adds what binds a step to the restore that it belongs to.
+fn guard_commands(commands: &mut Vec<String>, guard: &Guard) {
+    match guard {
+        Guard::None => {}
+        Guard::Restores(name) => {
+            commands.insert(1, format!("{RESTORED}={name}"));
+            commands.insert(0, format!("unset {RESTORED}"));
+        }
+        Guard::Needs(name) => commands.insert(0, format!("test \"${{{RESTORED}:?}}\" = {name}")),
     }
 }
 
