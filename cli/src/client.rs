@@ -1,8 +1,11 @@
 //! Talks to a stack: asks its function, and sends requests to its API.
 
-use std::time::Duration;
+use std::cell::RefCell;
+use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use jiff::Timestamp;
 use lamplighter_aws::UnsignedPost;
 use serde::de::DeserializeOwned;
@@ -12,18 +15,23 @@ use crate::arguments::{Account, Why};
 use crate::error::CommandError;
 use crate::stack::{Stack, find_stack, load_configuration};
 
-/// The time for one call: the function may have to read hundreds of targets.
-const TIMEOUT: Duration = Duration::from_mins(1);
+/// The time for one call: a little more than the function has.
+const TIMEOUT: Duration = Duration::from_secs(130);
 /// The largest answer of a function.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_BODY_BYTES: u64 = 6 * 1024 * 1024 + 1024;
 /// Pauses before a request is sent again, in seconds: a target is locked for a minute at most.
 const PAUSES: [u64; 6] = [1, 2, 4, 8, 16, 32];
 
+/// The time before their end at which credentials are asked for again.
+const EXPIRY_MARGIN: Duration = Duration::from_mins(2);
+
 /// A stack, and the user's right to talk to it.
 pub struct Client {
     pub configuration: SdkConfig,
     pub stack: Stack,
+    /// The credentials of the last call: a profile may ask a person, or another program, for new ones.
+    credentials: RefCell<Option<Credentials>>,
 }
 
 /// The answer to a request that was recorded.
@@ -58,6 +66,7 @@ impl Client {
         Ok(Self {
             configuration,
             stack,
+            credentials: RefCell::default(),
         })
     }
 
@@ -77,7 +86,7 @@ impl Client {
             stack.digest_function
         );
         let answer = self.post(CALL, "lambda", &url, question).await?;
-        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        let body = read_json(&answer.body);
         if answer.failed {
             let message = text_at(&body, "errorMessage").unwrap_or_else(|| answer.body.clone());
             return Err(CommandError::Refused(message));
@@ -85,7 +94,7 @@ impl Client {
         if !(200..300).contains(&answer.status) {
             let remedy = if answer.status == 403 {
                 format!(
-                    ". Allow lambda:InvokeFunction on the function {}",
+                    ". Sign in again if the session has expired; else allow lambda:InvokeFunction on the function {}",
                     stack.digest_function
                 )
             } else {
@@ -130,23 +139,25 @@ impl Client {
         let body = Value::Object(fields);
         let sent_at = read_clock();
         let answer = self.send_until_taken(CALL, url, &body).await?;
-        let read: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        let problem = text_at(&read, "problem").or_else(|| text_at(&read, "error"));
+        let read = read_json(&answer.body);
         match answer.status {
-            200 => Ok(Recorded {
+            200 if read.get("result").is_some() => Ok(Recorded {
                 id,
                 result: text_at(&read, "result").unwrap_or_default(),
                 answer: read,
                 sent_at,
             }),
+            200..400 => Err(CommandError::Refused(format!(
+                "{url} is not the API of a stack: nothing was recorded"
+            ))),
             403 => Err(CommandError::Aws {
                 call: CALL,
-                problem: text_at(&read, "message").unwrap_or_else(|| "Forbidden".to_owned()),
-                remedy: format!(". Allow execute-api:Invoke on the API {url}"),
+                problem: describe_problem(&answer),
+                remedy: format!(
+                    ". Sign in again if the session has expired; else allow execute-api:Invoke on the API {url}"
+                ),
             }),
-            status => Err(CommandError::Refused(
-                problem.unwrap_or_else(|| format!("HTTP {status} of {url}")),
-            )),
+            _ => Err(CommandError::Refused(describe_problem(&answer))),
         }
     }
 
@@ -172,6 +183,25 @@ impl Client {
         self.post(call, "execute-api", url, body).await
     }
 
+    /// Returns the configuration with credentials that are still valid for a while.
+    async fn sign_in(&self) -> Result<SdkConfig, CommandError> {
+        let soon = SystemTime::from(read_clock()) + EXPIRY_MARGIN;
+        let known = self.credentials.borrow().clone();
+        let known = known.filter(|one| one.expiry().is_none_or(|expiry| expiry > soon));
+        let credentials = match (known, self.configuration.credentials_provider()) {
+            (Some(known), _) => known,
+            (None, Some(provider)) => {
+                let answer = provider.provide_credentials().await;
+                answer.map_err(|error| CommandError::Machine(format!("{error}: sign in again")))?
+            }
+            (None, None) => return Err(CommandError::Machine("no credentials".to_owned())),
+        };
+        self.credentials.replace(Some(credentials.clone()));
+        let provider = SharedCredentialsProvider::new(credentials);
+        let configuration = self.configuration.to_builder();
+        Ok(configuration.credentials_provider(provider).build())
+    }
+
     async fn post(
         &self,
         call: &'static str,
@@ -187,17 +217,17 @@ impl Client {
             headers: &[("content-type", "application/json")],
             body: &body,
         };
-        let fail = |problem: String, remedy: &str| CommandError::Aws {
+        let fail = |problem: String| CommandError::Aws {
             call,
             problem,
-            remedy: remedy.to_owned(),
+            remedy: String::new(),
         };
-        let headers = unsigned.sign(&self.configuration).await;
-        let headers = headers.map_err(|problem| fail(problem, ""))?;
+        let headers = unsigned.sign(&self.sign_in().await?).await;
+        let headers = headers.map_err(CommandError::Machine)?;
         let url = url.to_owned();
         let sent = tokio::task::spawn_blocking(move || post_once(&url, &headers, &body)).await;
-        let sent = sent.map_err(|error| fail(error.to_string(), ""))?;
-        sent.map_err(|problem| fail(problem, ""))
+        let sent = sent.map_err(|error| fail(error.to_string()))?;
+        sent.map_err(fail)
     }
 }
 
@@ -205,6 +235,9 @@ fn post_once(url: &str, headers: &[(String, String)], body: &str) -> Result<Answ
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
         .http_status_as_error(false)
+        // The next host would get the session of the user.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
         .user_agent(concat!("lamplighter/", env!("CARGO_PKG_VERSION")))
         .build()
         .into();
@@ -225,6 +258,32 @@ fn post_once(url: &str, headers: &[(String, String)], body: &str) -> Result<Answ
         body,
         failed,
     })
+}
+
+/// Reads an answer. Texts of others, such as log lines of applications, lose what a terminal would act on.
+fn read_json(text: &str) -> Value {
+    let mut value: Value = serde_json::from_str(text).unwrap_or_default();
+    clean(&mut value);
+    value
+}
+
+fn clean(value: &mut Value) {
+    match value {
+        Value::String(text) => text.retain(|letter| !letter.is_control() || letter == '\n'),
+        Value::Array(items) => items.iter_mut().for_each(clean),
+        Value::Object(fields) => fields.values_mut().for_each(clean),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Says why a request was not taken.
+fn describe_problem(answer: &Answer) -> String {
+    let read = read_json(&answer.body);
+    let texts = ["problem", "error", "message", "Message"];
+    let mut texts = texts.into_iter().filter_map(|key| text_at(&read, key));
+    texts
+        .next()
+        .unwrap_or_else(|| format!("HTTP {}", answer.status))
 }
 
 /// Reports whether a request can be sent again: its target is locked, or something was not reached or throttled.

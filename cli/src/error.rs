@@ -42,15 +42,12 @@ pub enum CommandError {
     Arguments(String),
     #[error("{0}")]
     Machine(String),
+    /// Nothing reads the output any more, as with `head`.
+    #[error("the output is closed")]
+    Closed,
 }
 
 impl CommandError {
-    /// Reports whether a call failed, which may succeed later.
-    #[must_use]
-    pub const fn is_of_call(&self) -> bool {
-        matches!(self, Self::Aws { .. })
-    }
-
     /// Returns the exit code.
     #[must_use]
     pub const fn exit(&self) -> Exit {
@@ -65,6 +62,7 @@ impl CommandError {
             | Self::Refused(_)
             | Self::Unreadable(_)
             | Self::Machine(_) => Exit::Failed,
+            Self::Closed => Exit::Done,
         }
     }
 }

@@ -51,6 +51,7 @@ pub fn run() -> ExitCode {
     };
     match result {
         Ok(exit) => exit.into(),
+        Err(CommandError::Closed) => CommandError::Closed.exit().into(),
         Err(error) => {
             anstream::eprintln!("error: {error}");
             error.exit().into()

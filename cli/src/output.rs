@@ -1,5 +1,7 @@
 //! Prints results for programs.
 
+use std::io::{ErrorKind, Write as _};
+
 use serde::Serialize;
 
 use crate::arguments::Output;
@@ -17,6 +19,20 @@ pub fn is_json(output: Output) -> bool {
 pub fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(value);
     let text = text.map_err(|error| CommandError::Machine(error.to_string()))?;
-    anstream::println!("{text}");
-    Ok(())
+    print_text(&format!("{text}\n"))
+}
+
+/// Prints a text for people.
+///
+/// # Errors
+/// [`CommandError::Closed`] if nothing reads it any more, and [`CommandError::Machine`] if it can't be written.
+pub fn print_text(text: &str) -> Result<(), CommandError> {
+    let mut stdout = anstream::stdout().lock();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    written.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => CommandError::Closed,
+        _ => CommandError::Machine(error.to_string()),
+    })
 }

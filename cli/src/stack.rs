@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
-use aws_sdk_cloudformation::types::Stack as Description;
+use aws_sdk_cloudformation::types::{Stack as Description, StackStatus};
 use lamplighter::model::Arn;
 use lamplighter::policy::suggest_name;
 use lamplighter_aws::build_public_http_client;
@@ -68,13 +68,12 @@ pub async fn find_stack(
     let region = configuration.region().map(Region::to_string);
     let region = region.unwrap_or_default();
     let mut stacks = list_stacks(configuration, &region).await?;
-    // An empty variable is as good as none.
-    let own = account.request_url.as_ref().filter(|url| !url.is_empty());
-    if let Some(url) = own {
+    if let Some(url) = &account.request_url {
         for stack in &mut stacks {
             stack.request_url = Some(url.clone());
         }
     }
+    // An empty variable is as good as none.
     select_stack(
         stacks,
         account.stack.as_deref().filter(|name| !name.is_empty()),
@@ -126,15 +125,50 @@ fn describe_failure<E: ProvideErrorMetadata + Error>(error: &E) -> CommandError 
 }
 
 fn read_stack(described: &Description, region: &str) -> Option<Stack> {
+    let name = described.stack_name()?;
+    let function = find_output(described, DIGEST_FUNCTION)?;
+    // Whoever may create a stack chooses its outputs: only functions of the stack itself are asked.
+    if !is_function_of(&function, name) || is_gone(described) {
+        return None;
+    }
     Some(Stack {
-        name: described.stack_name()?.to_owned(),
+        name: name.to_owned(),
         region: region.to_owned(),
         dns_suffix: Arn::new(described.stack_id()?).dns_suffix(),
-        digest_function: find_output(described, DIGEST_FUNCTION)?,
+        digest_function: function,
         dead_letters_url: find_output(described, DEAD_LETTERS_URL)?,
         topic: find_output(described, TOPIC)?,
-        request_url: find_output(described, REQUEST_URL),
+        request_url: find_output(described, REQUEST_URL).filter(|url| is_api(url, region)),
     })
+}
+
+/// Reports whether a function belongs to a stack: CloudFormation names it after the stack.
+fn is_function_of(function: &str, stack: &str) -> bool {
+    let is_name = function
+        .chars()
+        .all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter));
+    let rest = function.strip_prefix(stack);
+    is_name && rest.is_some_and(|rest| rest.starts_with('-'))
+}
+
+/// Reports whether an address is an API of API Gateway in the region: calls of it are signed with the user's session.
+fn is_api(url: &str, region: &str) -> bool {
+    let host = url
+        .strip_prefix("https://")
+        .and_then(|rest| rest.split('/').next());
+    let parts: Vec<&str> = host.unwrap_or_default().splitn(4, '.').collect();
+    match parts[..] {
+        [id, "execute-api", of, suffix] => {
+            let is_id = !id.is_empty() && id.chars().all(|letter| letter.is_ascii_alphanumeric());
+            is_id && of == region && ["amazonaws.com", "amazonaws.com.cn"].contains(&suffix)
+        }
+        _ => false,
+    }
+}
+
+fn is_gone(described: &Description) -> bool {
+    let status = described.stack_status().map(StackStatus::as_str);
+    status.is_some_and(|status| status.starts_with("DELETE_"))
 }
 
 fn find_output(described: &Description, key: &str) -> Option<String> {
@@ -195,6 +229,29 @@ mod tests {
             topic: String::new(),
             request_url: None,
         }
+    }
+
+    #[rstest]
+    #[case::its_own("lamplighter-Digest-1A2B3C", true)]
+    #[case::of_another_stack("billing-Charge-1A2B3C", false)]
+    #[case::a_longer_name("lamplighterx-Digest", false)]
+    #[case::a_path("lamplighter-Digest/../x", false)]
+    fn only_a_function_of_the_stack_is_asked(#[case] function: &str, #[case] expected: bool) {
+        assert_eq!(is_function_of(function, "lamplighter"), expected);
+    }
+
+    #[rstest]
+    #[case::an_api("https://a1b2c3.execute-api.eu-west-1.amazonaws.com/", true)]
+    #[case::in_china("https://a1b2c3.execute-api.eu-west-1.amazonaws.com.cn/", true)]
+    #[case::another_region("https://a1b2c3.execute-api.us-east-1.amazonaws.com/", false)]
+    #[case::another_host("https://example.com/", false)]
+    #[case::a_look_alike(
+        "https://a1b2c3.execute-api.eu-west-1.amazonaws.com@example.com/",
+        false
+    )]
+    #[case::not_encrypted("http://a1b2c3.execute-api.eu-west-1.amazonaws.com/", false)]
+    fn only_an_api_of_the_region_gets_requests(#[case] url: &str, #[case] expected: bool) {
+        assert_eq!(is_api(url, "eu-west-1"), expected);
     }
 
     #[rstest]

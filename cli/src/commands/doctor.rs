@@ -13,7 +13,7 @@ use crate::client::{Client, read_clock};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::health::{Health, Reading};
-use crate::output::{is_json, print_json};
+use crate::output::{is_json, print_json, print_text};
 use crate::render::{build_table, format_table};
 
 /// The difference of two clocks from which signatures of AWS may fail soon: it refuses them after five minutes.
@@ -74,7 +74,7 @@ pub async fn check_stack(client: &Client, output: Output) -> Result<Exit, Comman
     if is_json(output) {
         print_json(&checks)?;
     } else {
-        anstream::print!("{}", render(&checks));
+        print_text(&render(&checks))?;
     }
     let all_passed = checks.iter().all(|check| check.ok);
     Ok(if all_passed {

@@ -6,8 +6,6 @@ mod requests;
 mod wait;
 mod watch;
 
-use std::io;
-
 use clap::CommandFactory;
 use clap_complete::generate;
 
@@ -16,6 +14,7 @@ use crate::client::Client;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lint;
+use crate::output::print_text;
 
 /// Executes the command.
 ///
@@ -26,12 +25,9 @@ pub async fn execute(arguments: &Arguments) -> Result<Exit, CommandError> {
         // These two need no stack.
         Command::Lint(lint) => lint::run(lint, arguments.account.output),
         Command::Completions { shell } => {
-            generate(
-                *shell,
-                &mut Arguments::command(),
-                "lamplighter",
-                &mut io::stdout(),
-            );
+            let mut text = Vec::new();
+            generate(*shell, &mut Arguments::command(), "lamplighter", &mut text);
+            print_text(&String::from_utf8_lossy(&text))?;
             Ok(Exit::Done)
         }
         command => {

@@ -8,7 +8,7 @@ use crate::arguments::{Output, StatusArguments, TimelineArguments};
 use crate::client::{Client, read_clock};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::output::{is_json, print_json};
+use crate::output::{is_json, print_json, print_text};
 use crate::render;
 
 /// The longest period of a timeline.
@@ -49,7 +49,7 @@ pub async fn show_status(client: &Client, chosen: &StatusArguments, output: Outp
     if is_json(output) {
         print_json(&status)?;
     } else {
-        anstream::print!("{}", render::render_status(&status));
+        print_text(&render::render_status(&status))?;
     }
     Ok(Exit::Done)
 }
@@ -70,7 +70,7 @@ pub async fn explain(client: &Client, name: &str, output: Output) -> Shown {
     if is_json(output) {
         print_json(&detail)?;
     } else {
-        anstream::print!("{}", render::render_explanation(&detail));
+        print_text(&render::render_explanation(&detail))?;
     }
     Ok(Exit::Done)
 }
@@ -100,7 +100,7 @@ pub async fn show_timeline(client: &Client, asked: &TimelineArguments, output: O
     if is_json(output) {
         print_json(&runs)?;
     } else {
-        anstream::print!("{}", render::render_timeline(&runs));
+        print_text(&render::render_timeline(&runs))?;
     }
     Ok(Exit::Done)
 }
@@ -119,7 +119,7 @@ pub async fn list_incidents(client: &Client, output: Output) -> Shown {
             .collect();
         print_json(&listed)?;
     } else {
-        anstream::print!("{}", render::render_incidents(&incidents, status.at));
+        print_text(&render::render_incidents(&incidents, status.at))?;
     }
     Ok(Exit::Done)
 }
@@ -139,7 +139,7 @@ pub async fn list_findings(client: &Client, output: Output) -> Shown {
             .collect();
         print_json(&listed)?;
     } else {
-        anstream::print!("{}", render::render_findings(&status));
+        print_text(&render::render_findings(&status))?;
     }
     Ok(Exit::Done)
 }
@@ -153,7 +153,7 @@ pub async fn list_releases(client: &Client, name: &str, output: Output) -> Shown
     if is_json(output) {
         print_json(&detail.releases)?;
     } else {
-        anstream::print!("{}", render::render_releases(&detail));
+        print_text(&render::render_releases(&detail))?;
     }
     Ok(Exit::Done)
 }
@@ -169,7 +169,7 @@ pub async fn plan_restore(client: &Client, name: &str, output: Output) -> Shown 
     if is_json(output) {
         print_json(&answer)?;
     } else {
-        anstream::println!("{text}");
+        print_text(&format!("{text}\n"))?;
     }
     Ok(Exit::Done)
 }

@@ -1,7 +1,7 @@
 //! Commands that send a request.
 
 use lamplighter::plan::HoldKind;
-use lamplighter::status::{OpenIncident, TargetDetail};
+use lamplighter::status::{OpenIncident, StackStatus, TargetDetail, TargetStatus};
 use serde_json::{Map, Value, json};
 
 use super::questions::{ask_status, ask_target};
@@ -11,8 +11,7 @@ use crate::arguments::{
 use crate::client::{Client, Recorded, read_clock};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::output::{is_json, print_json};
-use crate::render::list_incidents;
+use crate::output::{is_json, print_json, print_text};
 
 type Fields = Map<String, Value>;
 
@@ -33,8 +32,7 @@ pub fn print_result(recorded: &Recorded, output: Output) -> Result<(), CommandEr
     if is_json(output) {
         return print_json(&recorded.answer);
     }
-    anstream::println!("{}", recorded.result);
-    Ok(())
+    print_text(&format!("{}\n", recorded.result))
 }
 
 /// Returns the body of a request without its reason, and why it is sent.
@@ -185,19 +183,21 @@ pub async fn acknowledge(
 ) -> Result<Exit, CommandError> {
     let status = ask_status(client).await?;
     let named = &ack.incident;
-    let open: Vec<(&str, &OpenIncident)> = list_incidents(&status)
-        .into_iter()
-        .filter(|(name, incident)| name == named || incident.id == *named)
+    let of_targets = status.targets.iter().flat_map(|target| {
+        let incidents = target.incidents.iter();
+        incidents.map(move |incident| (target, incident))
+    });
+    let open: Vec<(&TargetStatus, &OpenIncident)> = of_targets
+        .filter(|(target, incident)| target.name == *named || incident.id == *named)
         .collect();
     if open.is_empty() {
-        return Err(CommandError::Refused(format!(
-            "no open incident {named}, and none of a target of that name; see lamplighter incidents"
-        )));
+        return Err(CommandError::Refused(describe_unknown(named, &status)));
     }
-    for (name, incident) in open {
+    let mut answers = Vec::new();
+    for (target, incident) in open {
         let body = fields(&[
             ("command", "acknowledge"),
-            ("target", name),
+            ("target", target.target.as_str()),
             ("incident", &incident.id),
         ]);
         // Each is a request of its own.
@@ -207,7 +207,27 @@ pub async fn acknowledge(
             ..ack.why.clone()
         };
         let recorded = client.request(body, &why).await?;
-        print_result(&recorded, output)?;
+        if is_json(output) {
+            answers.push(recorded.answer);
+        } else {
+            print_result(&recorded, output)?;
+        }
+    }
+    if is_json(output) {
+        print_json(&answers)?;
     }
     Ok(Exit::Done)
+}
+
+/// Says why an incident can't be acknowledged by a request.
+fn describe_unknown(named: &str, status: &StackStatus) -> String {
+    let mut others = status.other_incidents.iter();
+    if others.any(|other| other.name == named || other.incident.id == named) {
+        return format!(
+            "{named} is of no target of the stack: acknowledge it by the link in its message"
+        );
+    }
+    format!(
+        "no open incident {named}, and none of a target of that name; see lamplighter incidents"
+    )
 }

@@ -4,24 +4,27 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Digest;
+use lamplighter::plan::HoldKind;
 use lamplighter::status::{ReleaseEntry, ReleaseResult, TargetDetail, TargetMode};
+use serde_json::json;
 
 use super::questions::ask_target;
 use crate::arguments::{DeployArguments, Output};
 use crate::client::{Client, Recorded, read_clock};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::output::{is_json, print_json};
+use crate::output::{is_json, print_json, print_text};
 use crate::render::format_line;
 
-/// The pause between two questions.
-const PAUSE: Duration = Duration::from_secs(5);
-/// The time in which the function has looked at the service after the request. Older holds may be about something else.
+/// The pauses between two questions: short ones at first.
+const SHORT_PAUSE: Duration = Duration::from_secs(5);
+const LONG_PAUSE: Duration = Duration::from_secs(15);
+/// The number of short pauses.
+const SHORT_PAUSES: u32 = 24;
+/// The time in which `deploy` has looked at the service after the request. Older holds may be about something else.
 const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(2);
 /// The failed questions in a row after which the wait ends.
 const MAX_FAILURES: u32 = 12;
-/// The fewest digits of a digest.
-const MIN_DIGITS: usize = 8;
 
 /// The progress of a release that someone waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,103 +36,231 @@ enum Progress {
     Held(String),
 }
 
+/// The release that someone waits for.
+#[derive(Debug, Clone, Default)]
+struct Wait {
+    /// The name of the request.
+    id: String,
+    /// The time of the request, by the clock of AWS once it is known. A repeated one has the time of the first.
+    asked_at: Timestamp,
+    /// The digest of the image, once `deploy` has found it.
+    digest: Option<Digest>,
+    /// Why the image was in quarantine when the wait began; `None` if it was not.
+    earlier_quarantine: Option<String>,
+    /// The release was seen in progress, so that its result counts even if it began before the request.
+    was_in_progress: bool,
+}
+
 /// Waits until the release is verified, rejected or held, and prints the progress.
 ///
 /// # Errors
-/// [`CommandError`] if the stack can't be asked.
+/// [`CommandError`] if the stack can't be asked for a while.
 pub async fn wait_for_verdict(
     client: &Client,
     deploy: &DeployArguments,
     recorded: &Recorded,
     output: Output,
 ) -> Result<Exit, CommandError> {
-    let deadline = recorded.sent_at + deploy.timeout;
-    let mut last = String::new();
-    let mut failures = 0;
+    let deadline = recorded.sent_at.saturating_add(deploy.timeout);
+    let deadline = deadline.unwrap_or(Timestamp::MAX);
+    let mut wait = Wait::new(recorded);
+    let (mut last, mut failures, mut questions) = (String::new(), 0, 0);
     loop {
+        questions += 1;
+        let asked = ask_target(client, &deploy.target.target).await;
         let now = read_clock();
-        let detail = match ask_target(client, &deploy.target.target).await {
-            Ok(detail) => detail,
-            Err(error) if failures < MAX_FAILURES && error.is_of_call() => {
-                failures += 1;
-                anstream::eprintln!("{} {error}", now.strftime("%H:%M:%S"));
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-            Err(error) => return Err(error),
+        let progress = match &asked {
+            Ok(detail) => wait.look(detail),
+            // The request was recorded, so the question is right, and an answer may come later.
+            Err(error) if failures < MAX_FAILURES => Progress::Waiting(error.to_string()),
+            Err(error) => return Err(error.clone()),
         };
-        failures = 0;
-        let asked_at = find_time(&detail, recorded);
-        let progress = find_progress(&detail, &deploy.image, asked_at);
+        failures = if asked.is_ok() { 0 } else { failures + 1 };
         let progress = match progress {
             Progress::Waiting(what) if now >= deadline => {
                 Progress::Held(format!("no verdict yet: {what}"))
             }
             other => other,
         };
-        let (exit, text) = match &progress {
-            Progress::Waiting(what) => {
-                if *what != last {
-                    anstream::eprintln!("{} {what}", now.strftime("%H:%M:%S"));
-                    last.clone_from(what);
-                }
-                tokio::time::sleep(PAUSE).await;
-                continue;
+        if let Progress::Waiting(what) = &progress {
+            if *what != last {
+                anstream::eprintln!("{} {what}", now.strftime("%H:%M:%S"));
+                last.clone_from(what);
             }
-            Progress::Verified(text) => (Exit::Done, text),
-            Progress::Rejected(text) => (Exit::Rejected, text),
-            Progress::Held(text) => (Exit::Held, text),
-        };
-        if is_json(output) {
-            print_json(&detail)?;
-        } else {
-            anstream::println!("{text}");
+            let is_early = questions <= SHORT_PAUSES;
+            tokio::time::sleep(if is_early { SHORT_PAUSE } else { LONG_PAUSE }).await;
+            continue;
         }
-        return Ok(exit);
+        return conclude(&progress, asked.ok().as_ref(), output);
     }
 }
 
-/// Returns the time of the request by the clock of AWS. A repeated one has the time of the first.
-fn find_time(detail: &TargetDetail, recorded: &Recorded) -> Timestamp {
-    let mut requests = detail.requests.iter();
-    requests
-        .find(|request| request.id == recorded.id)
-        .map_or(recorded.sent_at, |request| request.at)
+/// Prints the verdict.
+fn conclude(
+    progress: &Progress,
+    detail: Option<&TargetDetail>,
+    output: Output,
+) -> Result<Exit, CommandError> {
+    let (exit, verdict, text) = match progress {
+        Progress::Verified(text) => (Exit::Done, "verified", text),
+        Progress::Rejected(text) => (Exit::Rejected, "rejected", text),
+        Progress::Held(text) | Progress::Waiting(text) => (Exit::Held, "held", text),
+    };
+    if is_json(output) {
+        print_json(&json!({"verdict": verdict, "reason": text, "target": detail}))?;
+    } else {
+        print_text(&format!("{text}\n"))?;
+    }
+    Ok(exit)
 }
 
-/// Returns what became of an image that was asked for at a time.
-fn find_progress(detail: &TargetDetail, image: &str, asked_at: Timestamp) -> Progress {
-    let status = &detail.status;
-    let mut releases = detail.releases.releases.iter();
-    let release = releases
-        .find(|release| is_image(image, &release.tag, &release.digest))
-        .filter(|release| release.at >= asked_at);
-    if let Some(release) = release {
-        return describe_release(detail, release);
+impl Wait {
+    fn new(recorded: &Recorded) -> Self {
+        Self {
+            id: recorded.id.clone(),
+            asked_at: recorded.sent_at,
+            ..Self::default()
+        }
     }
-    if let Some(running) = describe_running(detail, image) {
-        return Progress::Verified(running);
+
+    /// Returns what became of the image.
+    fn look(&mut self, detail: &TargetDetail) -> Progress {
+        let mut requests = detail.requests.iter();
+        let known = requests.find(|request| request.id == self.id);
+        if let Some(request) = known {
+            self.asked_at = request.at;
+        }
+        let own = detail.release_request.as_ref();
+        let own = own.filter(|release| release.request.id == self.id);
+        if self.digest.is_none()
+            && let Some(digest) = own.and_then(|release| release.digest.clone())
+        {
+            self.earlier_quarantine = detail.releases.quarantined.get(&digest).cloned();
+            self.digest = Some(digest);
+        }
+        if let Some(digest) = self.digest.clone()
+            && let Some(progress) = self.find_result(detail, &digest)
+        {
+            return progress;
+        }
+        if own.is_none() && known.is_some() {
+            let name = &detail.status.name;
+            return Progress::Rejected(describe_rejection(
+                detail,
+                &format!(
+                    "{name}: the request ended before its release: another one, a rejection or a rollback came later"
+                ),
+                self.asked_at,
+            ));
+        }
+        self.find_obstacle(detail).unwrap_or_else(|| {
+            let activity = detail.status.activity.as_ref();
+            Progress::Waiting(activity.map_or_else(
+                || "waiting for the release to begin".to_owned(),
+                |activity| format!("{}. {}", activity.describe(), activity.next_step()),
+            ))
+        })
     }
-    if let Some(paused) = describe_mode(&status.mode) {
-        return Progress::Held(format!("held: {paused}"));
+
+    /// Returns the result of the image's release; `None` before it has one.
+    fn find_result(&mut self, detail: &TargetDetail, digest: &Digest) -> Option<Progress> {
+        let status = &detail.status;
+        let name = &status.name;
+        let mut releases = detail.releases.releases.iter();
+        let release = releases.find(|release| release.digest == *digest);
+        let is_active = release.is_some_and(|one| one.result == ReleaseResult::InProgress);
+        self.was_in_progress |= is_active;
+        let release = release.filter(|one| one.at >= self.asked_at || self.was_in_progress);
+        if let Some(release) = release {
+            return Some(describe_release(detail, release));
+        }
+        let quarantine = detail.releases.quarantined.get(digest);
+        if let Some(reason) =
+            quarantine.filter(|reason| Some(*reason) != self.earlier_quarantine.as_ref())
+        {
+            let what = format!("{name}: {} rejected: {reason}", digest.short_digest());
+            return Some(Progress::Rejected(describe_rejection(
+                detail,
+                &what,
+                self.asked_at,
+            )));
+        }
+        let running = status.version.as_ref()?;
+        if running.digest.as_ref() != Some(digest) || status.activity.is_some() {
+            return None;
+        }
+        let label = running.label();
+        let mut releases = detail.releases.releases.iter();
+        let is_verified =
+            releases.any(|one| one.digest == *digest && one.result == ReleaseResult::Verified);
+        if is_verified {
+            return Some(Progress::Verified(format!(
+                "{name}: {label} runs already, and is verified"
+            )));
+        }
+        let is_late = detail.at.duration_since(self.asked_at) >= FIRST_LOOK;
+        is_late.then(|| {
+            Progress::Held(format!(
+                "{name}: {label} runs already, and was never verified"
+            ))
+        })
     }
-    let is_fresh = detail.at.duration_since(asked_at) < FIRST_LOOK;
-    let holds = status.reported_holds().into_iter();
-    let mut holds = holds.filter(|active| {
-        let held = active.hold.image.as_ref();
-        let is_it = held.is_some_and(|held| is_image(image, &held.tag, &held.digest));
-        let since = active.since.is_some_and(|since| since >= asked_at);
-        active.operation == "deploy" && (is_it || since || !is_fresh)
-    });
-    if let Some(active) = holds.next() {
-        let (reason, end) = (&active.hold.reason, active.hold.kind.end());
-        return Progress::Held(format!("held: {reason}. It ends with {end}"));
+
+    /// Returns what keeps the release from beginning, and does not end by itself.
+    fn find_obstacle(&self, detail: &TargetDetail) -> Option<Progress> {
+        let status = &detail.status;
+        if let Some(paused) = describe_mode(&status.mode) {
+            return Some(Progress::Held(format!("held: {paused}")));
+        }
+        let is_late = detail.at.duration_since(self.asked_at) >= FIRST_LOOK;
+        let holds = status.reported_holds().into_iter();
+        let mut holds = holds.filter(|active| {
+            let held = active.hold.image.as_ref().map(|held| &held.digest);
+            let is_it = held.is_some() && held == self.digest.as_ref();
+            let is_new = active.since.is_some_and(|since| since >= self.asked_at);
+            active.operation == "deploy" && (is_it || is_new || is_late)
+        });
+        if let Some(active) = holds.next() {
+            let (reason, kind) = (&active.hold.reason, active.hold.kind);
+            let text = format!("held: {reason}. It ends with {}", kind.end());
+            return Some(if ends_by_itself(kind) {
+                Progress::Waiting(text)
+            } else {
+                Progress::Held(text)
+            });
+        }
+        // A message says why `deploy` did not find the image.
+        let message = detail.messages.iter().find(|line| line.at >= self.asked_at);
+        (is_late && self.digest.is_none()).then(|| {
+            let why = message.map_or_else(String::new, |line| format!(": {}", line.title));
+            Progress::Held(format!("held: the image was not found{why}"))
+        })
     }
-    let activity = status.activity.as_ref();
-    Progress::Waiting(activity.map_or_else(
-        || "waiting for the release to begin".to_owned(),
-        |activity| format!("{}. {}", activity.describe(), activity.next_step()),
-    ))
+}
+
+/// Reports whether a hold may end without a person.
+const fn ends_by_itself(kind: HoldKind) -> bool {
+    match kind {
+        HoldKind::Scan
+        | HoldKind::Snapshot
+        | HoldKind::PreDeploymentTask
+        | HoldKind::Retry
+        | HoldKind::ActiveDeployment
+        | HoldKind::Unsettled
+        | HoldKind::Adoptions
+        | HoldKind::Failure
+        | HoldKind::Limit
+        | HoldKind::Veto => true,
+        HoldKind::Configuration
+        | HoldKind::NoMatch
+        | HoldKind::Platform
+        | HoldKind::Promotion
+        | HoldKind::Freeze
+        | HoldKind::Approval
+        | HoldKind::Quarantine
+        | HoldKind::OlderVersion
+        | HoldKind::Hotfix => false,
+    }
 }
 
 fn describe_release(detail: &TargetDetail, release: &ReleaseEntry) -> Progress {
@@ -147,8 +278,8 @@ fn describe_release(detail: &TargetDetail, release: &ReleaseEntry) -> Progress {
             &format!("{name}: {tag} ended without a verdict: something else was deployed"),
             release.at,
         )),
-        ReleaseResult::NotBlamed(cause) => Progress::Held(format!(
-            "held: {tag} failed because of its environment and is deployed again: {}",
+        ReleaseResult::NotBlamed(cause) => Progress::Waiting(format!(
+            "{tag} failed because of its environment, and is deployed again: {}",
             cause.describe()
         )),
         ReleaseResult::InProgress => {
@@ -169,19 +300,6 @@ fn describe_rejection(detail: &TargetDetail, what: &str, since: Timestamp) -> St
         .join("\n")
 }
 
-/// Says that the image runs already, if it does and is verified.
-fn describe_running(detail: &TargetDetail, image: &str) -> Option<String> {
-    let status = &detail.status;
-    let version = status.version.as_ref()?;
-    let digest = version.digest.as_ref()?;
-    let tag = version.tag.as_deref().unwrap_or_default();
-    let mut releases = detail.releases.releases.iter();
-    let is_verified = releases
-        .any(|release| release.digest == *digest && release.result == ReleaseResult::Verified);
-    (is_verified && status.activity.is_none() && is_image(image, tag, digest))
-        .then(|| format!("{}: {tag} runs already, and is verified", status.name))
-}
-
 /// Says why nothing is deployed to a target that Lamplighter does not act on.
 fn describe_mode(mode: &TargetMode) -> Option<String> {
     match mode {
@@ -194,124 +312,6 @@ fn describe_mode(mode: &TargetMode) -> Option<String> {
     }
 }
 
-/// Reports whether an image is the one that was asked for, by tag, digest, or the first digits of it.
-fn is_image(asked: &str, tag: &str, digest: &Digest) -> bool {
-    let digest = digest.to_string();
-    let digits = digest.strip_prefix("sha256:").unwrap_or(&digest);
-    let asked_digits = asked.strip_prefix("sha256:").unwrap_or(asked);
-    asked == tag || asked_digits.len() >= MIN_DIGITS && digits.starts_with(asked_digits)
-}
-
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    const DIGEST: &str = "sha256:ab12cd34ab12cd34ab12cd34ab12cd34ab12cd34ab12cd34ab12cd34ab12cd34";
-    const SENT_AT: &str = "2026-11-21T03:00:00Z";
-
-    /// A service that runs RC_1.1.0, with these changes: by JSON pointer.
-    fn detail(changes: &[(&str, Value)]) -> TargetDetail {
-        let old = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
-        let mut detail = json!({
-            "stack": "lamplighter", "version": "0.2.0", "at": SENT_AT, "tags": {}, "messages": [],
-            "pending_release": null, "requests": [],
-            "releases": {"releases": [], "quarantined": {}},
-            "status": {
-                "target": "arn:aws:ecs:eu-west-1:123456789012:service/shop/web", "name": "shop/web", "app": null,
-                "mode": "acting", "condition": "healthy", "mistakes": [], "tasks": null, "activity": null,
-                "version": {"tag": "RC_1.1.0", "digest": old, "revision": "shop-web:41"},
-                "holds": [], "incidents": [], "runbook": null, "silenced_until": null, "findings": [],
-                "backups": null, "last_action": null,
-            },
-        });
-        for (pointer, value) in changes {
-            *detail.pointer_mut(pointer).unwrap() = value.clone();
-        }
-        serde_json::from_value(detail).unwrap()
-    }
-
-    fn released(result: &Value, at: &str) -> (&'static str, Value) {
-        let release = json!({"at": at, "tag": "RC_1.2.0", "digest": DIGEST, "revision": null, "result": result});
-        ("/releases/releases", json!([release]))
-    }
-
-    fn held(kind: &str, operation: &str, since: &str, image: &Value) -> (&'static str, Value) {
-        let hold = json!({"kind": kind, "reason": "RC_1.2.0 waits", "until": null, "image": image});
-        let hold = json!([{"operation": operation, "hold": hold, "since": since}]);
-        ("/status/holds", hold)
-    }
-
-    fn progress(changes: &[(&str, Value)], image: &str, seconds: i64) -> Progress {
-        let sent_at: Timestamp = SENT_AT.parse().unwrap();
-        let mut detail = detail(changes);
-        detail.at = sent_at + SignedDuration::from_secs(seconds);
-        find_progress(&detail, image, sent_at)
-    }
-
-    #[rstest]
-    #[case::verified(json!("verified"), "verified")]
-    #[case::rejected(json!({"quarantined": "2 tasks stopped"}), "rejected: 2 tasks stopped")]
-    #[case::replaced(json!("not-verified"), "ended without a verdict")]
-    #[case::environment(json!({"not-blamed": "capacity"}), "is deployed again")]
-    #[case::in_progress(json!("in-progress"), "releasing RC_1.2.0")]
-    fn the_result_of_the_release_counts(#[case] result: Value, #[case] expected: &str) {
-        let found = progress(&[released(&result, "2026-11-21T03:01:00Z")], "RC_1.2.0", 90);
-        let text = match &found {
-            Progress::Verified(text) if expected == "verified" => text,
-            Progress::Rejected(text)
-                if expected.starts_with("rej") || expected.starts_with("end") =>
-            {
-                text
-            }
-            Progress::Held(text) if expected.starts_with("is d") => text,
-            Progress::Waiting(text) if expected.starts_with("rel") => text,
-            other => panic!("{other:?}"),
-        };
-        assert!(text.contains(expected), "{text}");
-    }
-
-    /// A release of the same tag before the request is no answer to it.
-    #[test]
-    fn an_earlier_release_does_not_count() {
-        let earlier = released(&json!("verified"), "2026-11-20T03:00:00Z");
-        assert!(matches!(
-            progress(&[earlier], "RC_1.2.0", 10),
-            Progress::Waiting(_)
-        ));
-    }
-
-    #[rstest]
-    #[case::by_tag("RC_1.2.0", true)]
-    #[case::by_digest(DIGEST, true)]
-    #[case::by_digits("ab12cd34", true)]
-    #[case::by_few_digits("ab12cd3", false)]
-    #[case::another("RC_1.2.1", false)]
-    fn an_image_has_a_tag_and_a_digest(#[case] asked: &str, #[case] is_it: bool) {
-        assert_eq!(is_image(asked, "RC_1.2.0", &Digest::new(DIGEST)), is_it);
-    }
-
-    #[rstest]
-    #[case::its_own(held("approval", "deploy", "2026-11-20T03:00:00Z", &json!({"tag": "RC_1.2.0", "digest": DIGEST, "commit": null})), 5, true)]
-    #[case::since_the_request(held("freeze", "deploy", "2026-11-21T03:00:05Z", &Value::Null), 6, true)]
-    #[case::an_older_one_at_first(held("no-match", "deploy", "2026-11-20T03:00:00Z", &Value::Null), 6, false)]
-    #[case::an_older_one_later(held("no-match", "deploy", "2026-11-20T03:00:00Z", &Value::Null), 150, true)]
-    #[case::of_another_operation(held("failure", "backup", "2026-11-21T03:00:05Z", &Value::Null), 150, false)]
-    fn a_hold_of_the_image_ends_the_wait(
-        #[case] hold: (&str, Value),
-        #[case] seconds: i64,
-        #[case] ends: bool,
-    ) {
-        let found = progress(&[hold], "RC_1.2.0", seconds);
-        assert_eq!(matches!(found, Progress::Held(_)), ends, "{found:?}");
-    }
-
-    #[test]
-    fn a_paused_target_ends_the_wait() {
-        let paused = ("/status/mode", json!({"paused": "paused by alice"}));
-        let found = progress(&[paused], "RC_1.2.0", 5);
-        assert_eq!(found, Progress::Held("held: paused by alice".to_owned()));
-    }
-}
+#[path = "wait_tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@ use crate::arguments::{Output, StatusArguments};
 use crate::client::Client;
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::output::print_text;
 
 /// Moves to the top of a terminal and clears it.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
@@ -24,7 +25,7 @@ pub async fn repeat(
 ) -> Result<Exit, CommandError> {
     loop {
         if std::io::stdout().is_terminal() {
-            anstream::print!("{CLEAR}");
+            print_text(CLEAR)?;
         }
         questions::show_status(client, chosen, output).await?;
         tokio::time::sleep(Duration::from_secs(seconds)).await;

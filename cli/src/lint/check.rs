@@ -1,6 +1,8 @@
 //! The mistakes in the tags of a resource.
 
-use lamplighter::policy::{self, APP, MANAGED, PREFIX, StackDefaults, StrayMistake};
+use lamplighter::policy::{
+    self, ACK, APP, MANAGED, PREFIX, RUNBOOK, SILENCE, StackDefaults, StrayMistake,
+};
 
 use super::resource::Resource;
 
@@ -14,14 +16,17 @@ const PUNCTUATION: &str = "_.:/=+-@";
 pub fn find_mistakes(resource: &Resource) -> Vec<String> {
     let tags = &resource.tags;
     if !resource.is_known {
-        // Many resources inherit these two.
+        let managed = policy::parse_managed(tags).err();
         let stray = tags
             .keys()
-            .filter(|key| ![MANAGED, APP].contains(&key.as_str()));
-        return stray
-            .map(|key| {
-                format!("tag {key} has no effect here - Lamplighter operates no such resources")
-            })
+            .filter(|key| is_own(resource, key) && !is_general(key));
+        let stray = stray.map(|key| {
+            format!("tag {key} has no effect here - Lamplighter operates no such resources")
+        });
+        return managed
+            .iter()
+            .map(ToString::to_string)
+            .chain(stray)
             .collect();
     }
     let defaults = StackDefaults::default();
@@ -31,13 +36,14 @@ pub fn find_mistakes(resource: &Resource) -> Vec<String> {
         .filter_map(|(key, value)| find_refusal(key, value));
     let stray = tags
         .keys()
+        .filter(|key| is_own(resource, key))
         .filter_map(|key| Some(StrayMistake::find(key, &resource.arn)?.describe(key)));
     let errors = policy::check_tags(&resource.arn, tags, &defaults);
     let runbook = policy::find_invalid_runbook(tags);
     let runbook = runbook.map(|value| format!("lamplighter:runbook: {value:?} is no web address"));
     let has_others = tags
         .keys()
-        .any(|key| key.starts_with(PREFIX) && key != MANAGED && key != APP);
+        .any(|key| key.starts_with(PREFIX) && !is_general(key) && is_own(resource, key));
     let is_managed =
         tags.contains_key(MANAGED) || resource.unknown.iter().any(|key| key == MANAGED);
     let unmanaged = (has_others && !is_managed)
@@ -48,6 +54,16 @@ pub fn find_mistakes(resource: &Resource) -> Vec<String> {
         .chain(runbook)
         .chain(unmanaged)
         .collect()
+}
+
+/// Reports whether a tag is written on the resource itself.
+fn is_own(resource: &Resource, key: &str) -> bool {
+    !resource.inherited.contains(key)
+}
+
+/// Reports whether a tag does no harm on any resource: stacks and providers give them to all of theirs.
+fn is_general(key: &str) -> bool {
+    [MANAGED, APP, SILENCE, ACK, RUNBOOK].contains(&key)
 }
 
 /// Says why AWS refuses a tag.

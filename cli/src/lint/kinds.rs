@@ -5,11 +5,26 @@ use lamplighter::model::Arn;
 use crate::arguments::Kind;
 
 /// The type of CloudFormation, those of Terraform, and an ARN of such a resource after its region and account.
-const TYPES: [(&str, &[&str], &str); 16] = [
+const TYPES: [(&str, &[&str], &str); 18] = [
     (
         "AWS::ECS::Service",
         &["aws_ecs_service"],
         "ecs:service/cluster/name",
+    ),
+    (
+        "AWS::ECS::TaskDefinition",
+        &["aws_ecs_task_definition"],
+        "ecs:task-definition/name:1",
+    ),
+    (
+        "AWS::FSx::FileSystem",
+        &[
+            "aws_fsx_lustre_file_system",
+            "aws_fsx_ontap_file_system",
+            "aws_fsx_openzfs_file_system",
+            "aws_fsx_windows_file_system",
+        ],
+        "fsx:file-system/name",
     ),
     (
         "AWS::ECS::Cluster",

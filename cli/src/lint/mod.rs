@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::arguments::{LintArguments, Output};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::output::print_json;
+use crate::output::{print_json, print_text};
 use check::find_mistakes;
 pub use explain::explain_tags;
 use resource::Resource;
@@ -47,7 +47,7 @@ pub fn run(arguments: &LintArguments, output: Output) -> Result<Exit, CommandErr
             });
             print_json(&listed.collect::<Vec<_>>())?;
         }
-        Output::Table => anstream::print!("{}", render(&checked, arguments.quiet)),
+        Output::Table => print_text(&render(&checked, arguments.quiet))?,
     }
     Ok(if count > 0 {
         Exit::Rejected

@@ -1,6 +1,6 @@
 //! Resources with their tags, whatever they were read from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lamplighter::model::Arn;
 use lamplighter::policy::{self, APP, PREFIX};
@@ -18,13 +18,19 @@ pub struct Resource {
     pub tags: BTreeMap<String, String>,
     /// The keys of tags whose values are known at deployment.
     pub unknown: Vec<String>,
+    /// The keys of tags that all resources of a provider get.
+    pub inherited: BTreeSet<String>,
 }
 
 /// A tag; `None` for a value that is known at deployment.
 pub type ReadTag = (String, Option<String>);
 
-/// Reads tags of either form: an object by key, or a list of keys and values. `None` if it is neither.
+/// Reads tags of either form: an object by key, or a list of keys and values. `None` if it is neither. Both branches of a
+/// condition count.
 pub fn read_tags(tags: &Value) -> Option<Vec<ReadTag>> {
+    if let Some(branches) = find_branches(tags) {
+        return Some(branches.iter().filter_map(read_tags).flatten().collect());
+    }
     if let Some(map) = tags.as_object() {
         let pairs = map.iter();
         return Some(
@@ -33,12 +39,28 @@ pub fn read_tags(tags: &Value) -> Option<Vec<ReadTag>> {
                 .collect(),
         );
     }
-    let pairs = tags.as_array()?.iter().filter_map(|tag| {
-        let key = tag.get("Key").or_else(|| tag.get("key"))?;
-        let value = tag.get("Value").or_else(|| tag.get("value"))?;
-        Some((key.as_str()?.to_owned(), read_scalar(value)))
-    });
-    Some(pairs.collect())
+    let items = tags.as_array()?.iter();
+    Some(items.flat_map(read_item).collect())
+}
+
+/// Reads an item of a list of tags.
+fn read_item(item: &Value) -> Vec<ReadTag> {
+    if let Some(branches) = find_branches(item) {
+        return branches.iter().flat_map(read_item).collect();
+    }
+    let key = item.get("Key").or_else(|| item.get("key"));
+    let value = item.get("Value").or_else(|| item.get("value"));
+    let tag = key.and_then(Value::as_str).zip(value);
+    let tag = tag.map(|(key, value)| (key.to_owned(), read_scalar(value)));
+    tag.into_iter().collect()
+}
+
+/// Returns both branches of a condition of CloudFormation.
+fn find_branches(value: &Value) -> Option<&[Value]> {
+    let condition = ["Fn::If", "!If"]
+        .into_iter()
+        .find_map(|name| value.get(name))?;
+    condition.as_array()?.get(1..)
 }
 
 /// Returns a scalar as AWS stores it: a tag is a text.
@@ -69,6 +91,7 @@ pub fn build_resource(name: &str, arn: Option<Arn>, tags: Vec<ReadTag>) -> Resou
         is_known,
         tags: BTreeMap::new(),
         unknown: Vec::new(),
+        inherited: BTreeSet::new(),
     };
     for (key, value) in tags {
         if !key.starts_with(PREFIX) && policy::find_meant_key(&key).is_none() {

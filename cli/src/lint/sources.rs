@@ -21,6 +21,7 @@ pub fn parse_source(text: &str, kind: Kind) -> Result<Vec<Resource>, String> {
         None => vec![read_lines(text, kind)?],
     };
     resources.retain(|resource| !resource.tags.is_empty() || !resource.unknown.is_empty());
+    resources.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(resources)
 }
 
@@ -28,12 +29,17 @@ pub fn parse_source(text: &str, kind: Kind) -> Result<Vec<Resource>, String> {
 fn parse_document(text: &str) -> Result<Option<Value>, String> {
     if text.trim_start().starts_with(['{', '[']) {
         let parsed = serde_json::from_str(text);
-        return parsed
-            .map(Some)
-            .map_err(|error| format!("no JSON: {error}"));
+        return parsed.map(Some).map_err(|error| {
+            format!(
+                "no JSON of one document: {error}. A plan is written by: terraform show -json FILE"
+            )
+        });
     }
     let is_template = text.lines().any(|line| {
-        line.trim_end() == "Resources:" || line.starts_with("AWSTemplateFormatVersion")
+        let key = line.trim_start_matches(['"', '\'']);
+        ["Resources", "AWSTemplateFormatVersion", "Transform"]
+            .iter()
+            .any(|start| key.starts_with(start) && line.contains(':'))
     });
     if !is_template {
         return Ok(None);
@@ -51,10 +57,12 @@ fn read_document(document: &Value, kind: Kind) -> Result<Vec<Resource>, String> 
     let nested = ["tags", "Tags", "TagList"]
         .into_iter()
         .find_map(|key| document.get(key));
-    let tags = read_tags(nested.unwrap_or(document)).ok_or(
-        "neither a Terraform plan (terraform show -json), a CloudFormation template nor a list of tags",
-    )?;
-    Ok(vec![build_resource("tags", Some(arn_of_kind(kind)), tags)])
+    // Another document could look like tags of others.
+    let resource = read_tags(nested.unwrap_or(document))
+        .map(|tags| build_resource("tags", Some(arn_of_kind(kind)), tags))
+        .filter(|resource| !resource.tags.is_empty());
+    let problem = "neither a Terraform plan (terraform show -json FILE), nor a CloudFormation template with Resources, nor tags of Lamplighter";
+    Ok(vec![resource.ok_or(problem)?])
 }
 
 /// Reads lines such as `lamplighter:managed=true`.
@@ -66,6 +74,7 @@ fn read_lines(text: &str, kind: Kind) -> Result<Resource, String> {
         }
         let (key, value) = line
             .split_once('=')
+            .filter(|(key, _)| *key != "Key" && !key.contains(char::is_whitespace))
             .ok_or_else(|| format!("{line:?} is no tag such as lamplighter:managed=true"))?;
         tags.push((
             key.trim().to_owned(),

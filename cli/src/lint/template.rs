@@ -36,17 +36,25 @@ fn convert(value: serde_yaml_ng::Value) -> Value {
     }
 }
 
-/// Reads the resources of a template.
+/// Reads the resources of a template, with those within loops.
 pub fn read_resources(resources: &Map<String, Value>) -> Vec<Resource> {
-    let resources = resources.iter().filter_map(|(name, resource)| {
-        let kind = resource.get("Type")?.as_str()?;
-        let tags = resource.get("Properties")?.get("Tags")?;
-        let tags = read_tags(tags)?;
-        Some(build_resource(
-            &format!("{name} ({kind})"),
-            find_arn(kind),
-            tags,
-        ))
-    });
-    resources.collect()
+    let mut found = Vec::new();
+    for (name, resource) in resources {
+        // Fn::ForEach: an identifier, its values, and a template of resources.
+        let repeated = resource
+            .as_array()
+            .and_then(|parts| parts.get(2)?.as_object());
+        if let Some(repeated) = repeated {
+            found.extend(read_resources(repeated));
+        }
+        found.extend(read_resource(name, resource));
+    }
+    found
+}
+
+fn read_resource(name: &str, resource: &Value) -> Option<Resource> {
+    let kind = resource.get("Type")?.as_str()?;
+    let tags = read_tags(resource.get("Properties")?.get("Tags")?)?;
+    let name = format!("{name} ({kind})");
+    Some(build_resource(&name, find_arn(kind), tags))
 }

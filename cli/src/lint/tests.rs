@@ -130,6 +130,16 @@ fn a_terraform_plan_is_checked_with_its_modules() {
 #[rstest]
 #[case::empty("", "nothing to check")]
 #[case::other_json("{\"a\": [1]", "no JSON")]
+#[case::an_empty_object("{}", "neither a Terraform plan")]
+#[case::a_list("[1, 2]", "neither a Terraform plan")]
+#[case::a_raw_state(r#"{"version": 4, "resources": []}"#, "terraform show -json")]
+#[case::a_log_of_a_plan("{\"a\": 1}\n{\"b\": 2}", "terraform show -json")]
+#[case::a_misspelt_template("AWSTemplateFormatVersion: 2010\nResource: {}", "with Resources")]
+#[case::the_syntax_of_the_aws_cli("Key=lamplighter:managed,Value=treu", "is no tag such as")]
+#[case::hcl(
+    "resource \"aws_ecs_service\" \"web\" {\n  a = 1\n}",
+    "is no tag such as"
+)]
 #[case::a_number("[1, 2", "no JSON")]
 #[case::prose("hello", "is no tag such as")]
 fn another_text_is_refused(#[case] text: &str, #[case] expected: &str) {
@@ -160,4 +170,63 @@ fn every_tag_of_the_reference_is_explained() {
         let explained = explain_tags(&resources[0].arn, &resources[0].tags).join("\n");
         assert!(explained.contains(reference.summary), "{explained}");
     }
+}
+
+#[test]
+fn tags_within_conditions_and_loops_are_checked() {
+    let template = r#"
+Resources:
+  Web:
+    Type: AWS::ECS::Service
+    Properties:
+      Tags: !If [Live, [{ Key: lamplighter:managed, Value: yes-please }], !Ref AWS::NoValue]
+  Api:
+    Type: AWS::ECS::Service
+    Properties:
+      Tags:
+        - { Key: lamplighter:managed, Value: "true" }
+        - !If [Live, { Key: lamplighter:heal, Value: maybe }, !Ref AWS::NoValue]
+  Fn::ForEach::Jobs:
+    - Name
+    - [a, b]
+    - Job${Name}:
+        Type: AWS::ECS::Service
+        Properties: { Tags: [{ Key: lamplighter:scale, Value: min=2 max=4 }] }
+"#;
+    let checked = check(template);
+    let found: Vec<(&str, usize)> = checked
+        .iter()
+        .map(|(name, mistakes)| (name.as_str(), mistakes.len()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("Api (AWS::ECS::Service)", 1),
+            ("Job${Name} (AWS::ECS::Service)", 1),
+            ("Web (AWS::ECS::Service)", 1)
+        ]
+    );
+}
+
+/// Tags of the provider are on all resources, and a value may be known after the plan is applied.
+#[test]
+fn inherited_and_unknown_tags_of_a_plan_are_no_mistakes() {
+    let plan = r#"{"planned_values": {"root_module": {"resources": [
+        {"address": "aws_ecs_cluster.shop", "type": "aws_ecs_cluster",
+         "values": {"tags": {}, "tags_all": {"lamplighter:app": "shop", "lamplighter:backup": "keep=7d"}}},
+        {"address": "aws_lb.web", "type": "aws_lb", "values": {"tags": {"lamplighter:runbook": "https://wiki/web"}}},
+        {"address": "aws_ecs_service.web", "type": "aws_ecs_service",
+         "values": {"tags_all": {}, "tags": {"lamplighter:scale": "min=2 max=4"}}},
+        {"address": "aws_ecs_service.api", "type": "aws_ecs_service", "values": {"tags_all": {}, "tags": {"lamplighter:scale": "min=2"}}}]}},
+      "resource_changes": [
+        {"address": "aws_ecs_service.web", "change": {"after_unknown": {"tags": {"lamplighter:managed": true}}}},
+        {"address": "aws_ecs_service.api", "change": {"after_unknown": {"tags": {"lamplighter:managed": true}}}}]}"#;
+    let checked = check(plan);
+    let wrong: Vec<&str> = checked
+        .iter()
+        .filter(|(_, mistakes)| !mistakes.is_empty())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(checked.len(), 4);
+    assert_eq!(wrong, ["aws_ecs_service.api"], "{checked:?}");
 }

@@ -81,15 +81,7 @@ fn list_facts(detail: &TargetDetail) -> Vec<String> {
             bounds.unwrap_or_default()
         )
     });
-    let pending = detail.pending_release.iter().map(|request| {
-        format!(
-            "{} asked to {} {} ago: {}",
-            request.caller_name(),
-            request.command,
-            format_age(request.at, detail.at),
-            request.reason
-        )
-    });
+    let pending = describe_pending(detail);
     let backups = status.backups.iter();
     let backups = backups.flat_map(|backups| describe_backups(backups, detail));
     let last = status.last_action.iter().map(|action| {
@@ -105,6 +97,24 @@ fn list_facts(detail: &TargetDetail) -> Vec<String> {
         .chain(backups)
         .chain(last)
         .collect()
+}
+
+/// Describes the request to release an image that does not run yet.
+fn describe_pending(detail: &TargetDetail) -> Option<String> {
+    let release = detail.release_request.as_ref()?;
+    let version = detail.status.version.as_ref();
+    let running = version.and_then(|version| version.digest.as_ref());
+    if release.is_used || release.digest.as_ref() == running {
+        return None;
+    }
+    let request = &release.request;
+    Some(format!(
+        "{} asked to {} {} ago: {}",
+        request.caller_name(),
+        request.command,
+        format_age(request.at, detail.at),
+        request.reason
+    ))
 }
 
 fn describe_backups(backups: &BackupStatus, detail: &TargetDetail) -> Vec<String> {

@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan};
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, Database, Service, Snapshot, Tagged};
 use lamplighter::notify::incident::Incident;
-use lamplighter::policy::{APP, BACKUP, DEPLOY, LOGS, MANAGED, StackDefaults};
+use lamplighter::policy::{self, APP, BACKUP, DEPLOY, LOGS, MANAGED, StackDefaults};
 use lamplighter::ports::costs::DailyCost;
 use lamplighter::ports::ledger::{JournalReader, Record};
 use lamplighter::ports::{ResourceKind, SnapshotFilter};
@@ -36,6 +36,16 @@ pub struct ReportInputs {
     pub costs: Option<Result<Costs, String>>,
 }
 
+/// The resources that have tags of ours.
+#[derive(Debug, Clone, Default)]
+pub struct Targets {
+    pub services: Vec<Tagged>,
+    pub databases: Vec<Tagged>,
+    pub log_groups: Vec<Tagged>,
+    /// Snapshots are read as well.
+    pub needs_snapshots: bool,
+}
+
 /// Eight days of costs: the last day and the seven before it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Costs {
@@ -58,7 +68,9 @@ impl ReportInputs {
         now: Timestamp,
         defaults: &StackDefaults,
     ) -> Result<Self, AwsError> {
-        let present = Self::read_present((cloud, ledger), window.from, now, defaults).await?;
+        let targets = Targets::list(cloud).await?;
+        let present =
+            Self::read_present((cloud, ledger), targets, window.from, now, defaults).await?;
         Ok(Self {
             records: ledger.list_records(window.from, window.to.min(now)).await?,
             costs: if defaults.costs {
@@ -70,19 +82,22 @@ impl ReportInputs {
         })
     }
 
-    /// Reads what holds now, and the incidents that opened since a time or are still open. No journal and no costs.
+    /// Reads what holds now about some targets, and the incidents that opened since a time or are still open. No journal and
+    /// no costs.
     ///
     /// # Errors
     /// [`AwsError`] of the first input that cannot be read.
     pub async fn read_present<C: Reads, L: JournalReader>(
         (cloud, ledger): (&C, &L),
+        targets: Targets,
         since: Timestamp,
         now: Timestamp,
         defaults: &StackDefaults,
     ) -> Result<Self, AwsError> {
-        let services = read_targets(cloud, ledger, ResourceKind::Service, DEPLOY).await?;
-        let databases = read_targets(cloud, ledger, ResourceKind::DatabaseOrCache, BACKUP).await?;
-        let log_groups = read_targets(cloud, ledger, ResourceKind::LogGroup, LOGS).await?;
+        let needs_snapshots = targets.needs_snapshots;
+        let services = read_states(ledger, targets.services).await?;
+        let databases = read_states(ledger, targets.databases).await?;
+        let log_groups = read_states(ledger, targets.log_groups).await?;
         let service_arns = list_arns(&services);
         let described_services = if service_arns.is_empty() {
             Vec::new()
@@ -96,8 +111,9 @@ impl ReportInputs {
         if !instances.is_empty() {
             described.extend(cloud.describe_databases(&instances).await?);
         }
-        // Also without a database: the backups of a deleted one are left.
-        snapshots.extend(cloud.list_snapshots(None, SnapshotFilter::All).await?);
+        if needs_snapshots {
+            snapshots.extend(cloud.list_snapshots(None, SnapshotFilter::All).await?);
+        }
         if !caches.is_empty() {
             described.extend(cloud.describe_caches(&caches).await?);
             snapshots.extend(cloud.list_cache_snapshots(SnapshotFilter::All).await?);
@@ -147,14 +163,50 @@ async fn read_costs<M: lamplighter::ports::costs::Costs>(
     })
 }
 
-/// Lists the resources of a kind that are managed, or that have another tag of ours, with their target states. Sorted by
-/// display name.
-async fn read_targets<C: Reads, L: JournalReader>(
+impl Targets {
+    /// Lists the resources that are managed, or that have another tag of ours.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the tags can't be read.
+    pub async fn list<C: Reads>(cloud: &C) -> Result<Self, AwsError> {
+        Ok(Self {
+            services: list_kind(cloud, ResourceKind::Service, DEPLOY).await?,
+            databases: list_kind(cloud, ResourceKind::DatabaseOrCache, BACKUP).await?,
+            log_groups: list_kind(cloud, ResourceKind::LogGroup, LOGS).await?,
+            // Also without a database: the backups of a deleted one are left.
+            needs_snapshots: true,
+        })
+    }
+
+    /// Returns the only target with this name or ARN, alone.
+    ///
+    /// # Errors
+    /// Why there is none, with the name that may be meant.
+    pub fn select(self, name: &str) -> Result<(Tagged, Self), String> {
+        let all = [&self.services[..], &self.databases, &self.log_groups].concat();
+        let target = policy::find_target(name, &all)?.clone();
+        let databases = keep_only(self.databases, &target.arn);
+        let selected = Self {
+            services: keep_only(self.services, &target.arn),
+            needs_snapshots: !databases.is_empty(),
+            databases,
+            log_groups: keep_only(self.log_groups, &target.arn),
+        };
+        Ok((target, selected))
+    }
+}
+
+fn keep_only(mut targets: Vec<Tagged>, arn: &Arn) -> Vec<Tagged> {
+    targets.retain(|tagged| tagged.arn == *arn);
+    targets
+}
+
+/// Lists the resources of a kind that are managed, or that have another tag of ours. Sorted by display name.
+async fn list_kind<C: Reads>(
     cloud: &C,
-    ledger: &L,
     kind: ResourceKind,
     other_tag: &str,
-) -> Result<Vec<(Tagged, TargetState)>, AwsError> {
+) -> Result<Vec<Tagged>, AwsError> {
     let mut all = cloud.list_tagged(kind, MANAGED).await?;
     let others = cloud.list_tagged(kind, other_tag).await?;
     all.extend(
@@ -162,13 +214,20 @@ async fn read_targets<C: Reads, L: JournalReader>(
             .into_iter()
             .filter(|tagged| !tagged.tags.contains_key(MANAGED)),
     );
-    let mut targets = Vec::new();
-    for tagged in all {
+    all.sort_by_key(|tagged| tagged.arn.display_name());
+    Ok(all)
+}
+
+async fn read_states<L: JournalReader>(
+    ledger: &L,
+    targets: Vec<Tagged>,
+) -> Result<Vec<(Tagged, TargetState)>, AwsError> {
+    let mut read = Vec::new();
+    for tagged in targets {
         let state = ledger.read_state(&tagged.arn).await?;
-        targets.push((tagged, state));
+        read.push((tagged, state));
     }
-    targets.sort_by_key(|(tagged, _)| tagged.arn.display_name());
-    Ok(targets)
+    Ok(read)
 }
 
 fn list_arns(targets: &[(Tagged, TargetState)]) -> Vec<Arn> {

@@ -5,13 +5,14 @@ use lamplighter::model::{Arn, Tagged};
 use lamplighter::notify::incident::{Incident, Line};
 use lamplighter::policy::{self, PREFIX, StackDefaults};
 use lamplighter::ports::ledger::JournalReader;
-use lamplighter::state::TargetState;
-use lamplighter::status::{ActionsOfRun, ReleaseHistory, StackStatus, TargetDetail};
-use lamplighter::{Error, MalformedEvent};
+use lamplighter::status::{
+    ActionsOfRun, ReleaseHistory, ReleaseRequest, StackStatus, TargetDetail,
+};
+use lamplighter::{AwsError, Error, MalformedEvent};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::inputs::ReportInputs;
+use crate::inputs::{ReportInputs, Targets};
 use crate::reads::Reads;
 use crate::report::{assess_targets, list_other_incidents, list_wide_requests};
 
@@ -71,14 +72,15 @@ impl Query {
     ) -> Result<Value, Error> {
         let answer = match self {
             Self::Status {} => {
-                let inputs =
-                    ReportInputs::read_present(sources, now - INCIDENT_AGE, now, defaults).await?;
+                let targets = Targets::list(sources.0).await?;
+                let inputs = read_inputs(sources, targets, now, defaults).await?;
                 serde_json::to_value(describe_stack(&inputs, now, defaults))
             }
             Self::Target { name } => {
-                let inputs =
-                    ReportInputs::read_present(sources, now - INCIDENT_AGE, now, defaults).await?;
-                serde_json::to_value(describe_target(name, &inputs, now, defaults)?)
+                let targets = Targets::list(sources.0).await?;
+                let (target, alone) = targets.select(name).map_err(MalformedEvent)?;
+                let inputs = read_inputs(sources, alone, now, defaults).await?;
+                serde_json::to_value(describe_target(&target, &inputs, now, defaults)?)
             }
             Self::Actions { from, to, target } => {
                 let (_, ledger) = sources;
@@ -119,31 +121,36 @@ fn describe_stack(inputs: &ReportInputs, now: Timestamp, defaults: &StackDefault
     }
 }
 
-/// Describes one target.
+async fn read_inputs<C: Reads, L: JournalReader>(
+    sources: (&C, &L),
+    targets: Targets,
+    now: Timestamp,
+    defaults: &StackDefaults,
+) -> Result<ReportInputs, AwsError> {
+    ReportInputs::read_present(sources, targets, now - INCIDENT_AGE, now, defaults).await
+}
+
+/// Describes one target, which is the only one of the inputs.
 ///
 /// # Errors
-/// [`MalformedEvent`] if no target has the name, or several have it.
+/// [`MalformedEvent`] if it is not among them.
 fn describe_target(
-    name: &str,
+    target: &Tagged,
     inputs: &ReportInputs,
     now: Timestamp,
     defaults: &StackDefaults,
 ) -> Result<TargetDetail, MalformedEvent> {
-    let known: Vec<&(Tagged, TargetState)> = inputs
+    let arn = &target.arn;
+    let mut known = inputs
         .services
         .iter()
         .chain(&inputs.databases)
-        .chain(&inputs.log_groups)
-        .collect();
-    let targets: Vec<Tagged> = known.iter().map(|(tagged, _)| tagged.clone()).collect();
-    let target = policy::find_target(name, &targets).map_err(MalformedEvent)?;
-    let arn = &target.arn;
-    let statuses = assess_targets(inputs, now, defaults);
-    let status = statuses.into_iter().find(|status| status.target == *arn);
-    let known = known.iter().find(|(tagged, _)| tagged.arn == *arn);
+        .chain(&inputs.log_groups);
+    let status = assess_targets(inputs, now, defaults).into_iter().next();
     let ((_, state), status) = known
+        .next()
         .zip(status)
-        .ok_or_else(|| MalformedEvent(format!("{name} has no status")))?;
+        .ok_or_else(|| MalformedEvent(format!("{} has no status", arn.display_name())))?;
     let tags = target.tags.iter();
     Ok(TargetDetail {
         stack: defaults.stack.clone(),
@@ -155,7 +162,7 @@ fn describe_target(
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
         requests: state.requests.recorded.clone(),
-        pending_release: state.requests.find_pending_release().cloned(),
+        release_request: ReleaseRequest::of_state(&state.requests),
         releases: ReleaseHistory::of_state(&state.releases),
         messages: list_messages(arn, &inputs.incidents),
     })

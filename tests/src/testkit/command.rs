@@ -41,11 +41,13 @@ pub fn run_with_input(stack: &Stack, arguments: &[&str], input: &str) -> Ran {
 /// Where it does not start.
 pub fn start_command(stack: &Stack, arguments: &[&str]) -> Child {
     let executable = setup().unwrap().binaries.join("lamplighter");
+    let url = find_request_url(stack);
+    let own = url.iter().flat_map(|url| ["--request-url", url]);
     Command::new(executable)
         .args(arguments)
+        .args(own)
         .env_clear()
         .envs(stack.environment("act"))
-        .env("LAMPLIGHTER_REQUEST_URL", find_request_url(stack))
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .stdin(Stdio::piped())
@@ -73,12 +75,13 @@ pub fn finish(child: Child) -> Ran {
     }
 }
 
-/// Returns the address of the API for requests on the local stack, whose host names do not resolve; empty without one.
-fn find_request_url(stack: &Stack) -> String {
-    let Some(url) = stack.find_output("RequestUrl") else {
-        return String::new();
-    };
+/// Returns the address of the API for requests on the local stack, whose host names do not resolve; `None` without one.
+fn find_request_url(stack: &Stack) -> Option<String> {
+    let url = stack.find_output("RequestUrl")?;
     let host = url.split("://").nth(1).unwrap_or_default();
     let id = host.split('.').next().unwrap_or_default();
-    format!("{}/_aws/execute-api/{id}/$default/", stack.endpoint())
+    Some(format!(
+        "{}/_aws/execute-api/{id}/$default/",
+        stack.endpoint()
+    ))
 }

@@ -50,14 +50,6 @@ pub enum OpenRequests {
 }
 
 impl RequestState {
-    /// Returns the request to approve or to deploy an image that has not been acted on.
-    #[must_use]
-    pub fn find_pending_release(&self) -> Option<&Request> {
-        self.release
-            .as_ref()
-            .filter(|open| !self.used.contains(&approval_key(open)))
-    }
-
     /// Returns the recorded request with this identifier.
     #[must_use]
     pub fn find_recorded(&self, id: &str) -> Option<&Request> {
@@ -68,7 +60,9 @@ impl RequestState {
     #[must_use]
     pub fn find_replaced(&self, newer: &Request) -> Option<&Request> {
         let is_release = matches!(newer.command, Command::Approve(_) | Command::Deploy(_));
-        self.find_pending_release().filter(|_| is_release)
+        self.release
+            .as_ref()
+            .filter(|open| is_release && !self.used.contains(&approval_key(open)))
     }
 
     /// Lists the pauses in effect.

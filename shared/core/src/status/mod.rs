@@ -30,6 +30,6 @@ pub use incidents::OpenIncident;
 pub use inputs::StatusInputs;
 pub use lines::StatusLine;
 pub use mode::TargetMode;
-pub use overview::{OtherIncident, StackStatus, TargetDetail};
+pub use overview::{OtherIncident, ReleaseRequest, StackStatus, TargetDetail};
 pub use releases::{ReleaseEntry, ReleaseHistory, ReleaseResult};
 pub use target::{LastAction, TargetStatus};

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Request;
+use crate::model::{Digest, Request};
 use crate::notify::incident::Line;
 use crate::policy::Mode;
+use crate::state::{RequestState, approval_key};
 use crate::status::incidents::OpenIncident;
 use crate::status::releases::ReleaseHistory;
 use crate::status::target::TargetStatus;
@@ -36,6 +37,30 @@ pub struct OtherIncident {
     pub incident: OpenIncident,
 }
 
+/// A request to approve or to deploy an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseRequest {
+    pub request: Request,
+    /// The digest of its image; `None` until `deploy` has found it.
+    pub digest: Option<Digest>,
+    /// Its image was released, or rejected since.
+    pub is_used: bool,
+}
+
+impl ReleaseRequest {
+    /// Returns the last request of a target.
+    #[must_use]
+    pub fn of_state(requests: &RequestState) -> Option<Self> {
+        let request = requests.release.clone()?;
+        let key = approval_key(&request);
+        Some(Self {
+            digest: requests.approved.get(&key).cloned(),
+            is_used: requests.used.contains(&key),
+            request,
+        })
+    }
+}
+
 /// The details of one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetDetail {
@@ -47,8 +72,8 @@ pub struct TargetDetail {
     pub tags: BTreeMap<String, String>,
     /// The last requests about it, oldest first.
     pub requests: Vec<Request>,
-    /// The request to approve or to deploy an image that has not been acted on.
-    pub pending_release: Option<Request>,
+    /// The last request to approve or to deploy an image, until another release or a rollback ends it.
+    pub release_request: Option<ReleaseRequest>,
     /// The releases that the target state remembers.
     pub releases: ReleaseHistory,
     /// The newest lines of the incidents about the target, the newest first.

@@ -51,7 +51,12 @@ impl ReleaseHistory {
                 at: attempt.at,
                 tag: attempt.tag.clone().unwrap_or_default(),
                 revision: find_revision(state, &digest),
-                result: ReleaseResult::of_release(state, &digest, attempt.at),
+                result: if attempt.finished {
+                    ReleaseResult::of_release(state, &digest, attempt.at)
+                } else {
+                    // AWS has not answered yet.
+                    ReleaseResult::InProgress
+                },
                 digest,
             })
         });
@@ -80,17 +85,19 @@ impl ReleaseResult {
     /// Returns the result of the release of an image that began at a time.
     #[must_use]
     pub fn of_release(state: &ReleaseState, digest: &Digest, at: Timestamp) -> Self {
+        // A quarantined image, or one that is tried again, stays recorded as such until it is verified.
+        let active = state.active_rollout.as_ref();
+        if active.is_some_and(|active| active.digest == *digest) {
+            return Self::InProgress;
+        }
         if let Some(reason) = state.quarantined.get(digest) {
             return Self::Quarantined(reason.clone());
         }
         if let Some(not_blamed) = state.not_blamed.get(digest) {
             return Self::NotBlamed(not_blamed.cause);
         }
-        let active = state.active_rollout.as_ref();
         let mut verified = state.verified.iter();
-        if active.is_some_and(|active| active.digest == *digest) {
-            Self::InProgress
-        } else if verified.any(|known| known.digest == *digest && known.at >= at) {
+        if verified.any(|known| known.digest == *digest && known.at >= at) {
             Self::Verified
         } else {
             Self::NotVerified
@@ -187,15 +194,32 @@ mod tests {
         );
     }
 
+    /// The intent is recorded before AWS is asked: until it answers, nothing has ended.
+    #[test]
+    fn a_release_that_aws_has_not_answered_is_in_progress() {
+        let state = ReleaseState {
+            attempts: vec![Attempt {
+                finished: false,
+                ..released("b", 10)
+            }],
+            ..ReleaseState::default()
+        };
+        let history = ReleaseHistory::of_state(&state);
+        assert_eq!(history.releases[0].result, ReleaseResult::InProgress);
+    }
+
     /// An image that was verified before is not verified again until its new release is.
     #[rstest]
-    #[case::verified_before(5, None, ReleaseResult::NotVerified)]
-    #[case::verified_since(15, None, ReleaseResult::Verified)]
-    #[case::in_progress(5, Some("b"), ReleaseResult::InProgress)]
-    #[case::another_in_progress(5, Some("c"), ReleaseResult::NotVerified)]
+    #[case::verified_before(5, None, None, ReleaseResult::NotVerified)]
+    #[case::verified_since(15, None, None, ReleaseResult::Verified)]
+    #[case::in_progress(5, Some("b"), None, ReleaseResult::InProgress)]
+    #[case::in_progress_again(5, Some("b"), Some("b"), ReleaseResult::InProgress)]
+    #[case::rejected(5, None, Some("b"), ReleaseResult::Quarantined(String::new()))]
+    #[case::another_in_progress(5, Some("c"), None, ReleaseResult::NotVerified)]
     fn a_release_has_a_result_of_its_own(
         #[case] verified_at: i64,
         #[case] active: Option<&str>,
+        #[case] quarantined: Option<&str>,
         #[case] expected: ReleaseResult,
     ) {
         let active = active.map(|letter| ActiveRollout {
@@ -213,6 +237,10 @@ mod tests {
         let state = ReleaseState {
             active_rollout: active,
             verified: vec![verified("b", verified_at)],
+            quarantined: quarantined
+                .map(|letter| (digest(letter), String::new()))
+                .into_iter()
+                .collect(),
             ..ReleaseState::default()
         };
         let result = ReleaseResult::of_release(&state, &digest("b"), minute(10));
