@@ -173,7 +173,7 @@ pub struct TimelineArguments {
     /// Name as in messages, such as shop/web or orders, or an ARN
     pub target: Option<String>,
     /// How far back, such as 90m, 24h or 7d; at most 31d
-    #[arg(long, default_value = "24h", value_parser = parse_duration)]
+    #[arg(long, default_value = "24h", value_parser = parse_period)]
     pub since: SignedDuration,
 }
 
@@ -307,6 +307,8 @@ pub enum Kind {
     LogGroup,
 }
 
+/// The longest period of a timeline.
+const MAX_PERIOD: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// The longest duration: a year.
 const MAX_DURATION: SignedDuration = SignedDuration::from_hours(366 * 24);
 
@@ -330,6 +332,15 @@ fn parse_address(text: &str) -> Result<String, String> {
     } else {
         Err("not an address that begins with https://".to_owned())
     }
+}
+
+/// Parses the period of a timeline.
+fn parse_period(text: &str) -> Result<SignedDuration, String> {
+    let period = parse_duration(text)?;
+    if period > MAX_PERIOD {
+        return Err("longer than 31d".to_owned());
+    }
+    Ok(period)
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, String> {

@@ -7,8 +7,19 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use crate::stack::Stack;
 
-/// The result of a call, or the permission that the call needs and the problem.
-pub type Reading<T> = Result<T, (&'static str, String)>;
+/// How the names of the template's alarms begin, after that of the stack.
+pub const OWN_ALARMS: [&str; 4] = ["alert-fails", "dead-letters", "silent-", "undelivered"];
+
+/// The result of a call, or why there is none.
+pub type Reading<T> = Result<T, Unread>;
+
+/// A call that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    pub problem: String,
+    /// A remedy.
+    pub fix: String,
+}
 
 /// The health of a stack, as AWS shows it.
 #[derive(Debug, Clone)]
@@ -52,9 +63,18 @@ async fn list_firing_alarms(configuration: &SdkConfig, stack: &str) -> Reading<V
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| fail("cloudwatch:DescribeAlarms", &error))?;
         let alarms = page.metric_alarms.unwrap_or_default().into_iter();
-        names.extend(alarms.filter_map(|alarm| alarm.alarm_name));
+        let found = alarms.filter_map(|alarm| alarm.alarm_name);
+        names.extend(found.filter(|name| is_of_stack(name, stack)));
     }
     Ok(names)
+}
+
+/// Reports whether an alarm is one of the template's for a stack. Another stack may have a longer name.
+fn is_of_stack(alarm: &str, stack: &str) -> bool {
+    let rest = alarm
+        .strip_prefix(stack)
+        .and_then(|rest| rest.strip_prefix('-'));
+    rest.is_some_and(|rest| OWN_ALARMS.iter().any(|own| rest.starts_with(own)))
 }
 
 async fn count_dead_letters(configuration: &SdkConfig, url: &str) -> Reading<u64> {
@@ -92,11 +112,36 @@ async fn list_subscriptions(configuration: &SdkConfig, topic: &str) -> Reading<S
     Ok(found)
 }
 
-fn fail(permission: &'static str, error: &impl ProvideErrorMetadata) -> (&'static str, String) {
-    let code = error.code().unwrap_or("no answer");
-    let problem = match error.message() {
-        Some(message) => format!("{code}: {message}"),
-        None => code.to_owned(),
+fn fail(permission: &str, error: &impl ProvideErrorMetadata) -> Unread {
+    let Some(code) = error.code() else {
+        return Unread {
+            problem: "no answer".to_owned(),
+            fix: "Check the network.".to_owned(),
+        };
     };
-    (permission, problem)
+    let fix = if code.contains("AccessDenied") || code.contains("AuthorizationError") {
+        format!("Allow {permission} to see it.")
+    } else {
+        "Try it again.".to_owned()
+    };
+    let message = error.message().unwrap_or_default();
+    Unread {
+        problem: format!("{code}: {message}"),
+        fix,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::its_own("lamplighter-silent-scale", true)]
+    #[case::of_a_longer_name("lamplighter-test-silent-scale", false)]
+    #[case::of_another("billing-dead-letters", false)]
+    fn an_alarm_belongs_to_a_stack(#[case] alarm: &str, #[case] expected: bool) {
+        assert_eq!(is_of_stack(alarm, "lamplighter"), expected);
+    }
 }

@@ -25,6 +25,7 @@ use clap::{CommandFactory, Parser};
 pub use arguments::Arguments;
 pub use error::CommandError;
 pub use exit::Exit;
+pub use health::OWN_ALARMS;
 
 /// Runs the command with the arguments of the process.
 #[must_use]

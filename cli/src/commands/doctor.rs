@@ -180,7 +180,7 @@ fn check_health(health: &Health) -> Vec<Check> {
     vec![alarms, dead_letters, subscriptions]
 }
 
-/// Judges what was read, or says which permission is missing.
+/// Judges what was read, or says why it was not.
 fn check_reading<T>(
     name: &'static str,
     reading: &Reading<T>,
@@ -188,10 +188,10 @@ fn check_reading<T>(
 ) -> Check {
     match reading {
         Ok(value) => judge(value),
-        Err((permission, problem)) => Check::failed(
+        Err(unread) => Check::failed(
             name,
-            format!("not checked: {problem}"),
-            format!("Allow {permission} to see it."),
+            format!("not checked: {}", unread.problem),
+            unread.fix.clone(),
         ),
     }
 }
@@ -217,7 +217,7 @@ fn render(checks: &[Check]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::Subscriptions;
+    use crate::health::{Subscriptions, Unread};
 
     fn health() -> Health {
         Health {
@@ -243,9 +243,12 @@ mod tests {
     #[test]
     fn each_problem_is_named_with_its_fix() {
         let broken = Health {
-            firing_alarms: Ok(vec!["lamplighter-ScaleIsSilent".to_owned()]),
+            firing_alarms: Ok(vec!["lamplighter-silent-scale".to_owned()]),
             dead_letters: Ok(3),
-            subscriptions: Err(("sns:ListSubscriptionsByTopic", "AccessDenied".to_owned())),
+            subscriptions: Err(Unread {
+                problem: "AccessDenied: no".to_owned(),
+                fix: "Allow sns:ListSubscriptionsByTopic to see it.".to_owned(),
+            }),
         };
         let checks = check_health(&broken);
         assert_eq!(failed(&checks), ["alarms", "dead letters", "subscriptions"]);

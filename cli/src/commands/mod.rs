@@ -31,6 +31,7 @@ pub async fn execute(arguments: &Arguments) -> Result<Exit, CommandError> {
             Ok(Exit::Done)
         }
         command => {
+            requests::check(command)?;
             let client = Client::connect(&arguments.account).await?;
             execute_on(&client, command, &arguments.account).await
         }

@@ -15,6 +15,18 @@ use crate::output::{is_json, print_json, print_text};
 
 type Fields = Map<String, Value>;
 
+/// Checks the arguments of a request before anything is called.
+///
+/// # Errors
+/// [`CommandError::Arguments`] if they are wrong.
+pub fn check(command: &Command) -> Result<(), CommandError> {
+    match command {
+        Command::Silence(silence) => build_silence(silence).map(drop),
+        Command::Pause(pause) => build_pause("pause", pause).map(drop),
+        _ => Ok(()),
+    }
+}
+
 /// Sends the request of a command.
 ///
 /// # Errors

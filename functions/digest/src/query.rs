@@ -22,6 +22,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const INCIDENT_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// The longest period of one question about actions, so that its answer fits into the answer of a function.
 const MAX_PERIOD: SignedDuration = SignedDuration::from_hours(24);
+/// The longest time from the intent of a run, which has its plan, to its outcome.
+const LONGEST_RUN: SignedDuration = SignedDuration::from_mins(2);
 /// The number of lines of incidents about one target.
 const MAX_MESSAGES: usize = 10;
 
@@ -88,12 +90,14 @@ impl Query {
                     let problem = "actions: ask about 24 hours at most".to_owned();
                     return Err(MalformedEvent(problem).into());
                 }
-                let records = ledger.list_records(*from, *to).await?;
+                let records = ledger.list_records(*from - LONGEST_RUN, *to).await?;
                 let records: Vec<_> = records
                     .into_iter()
                     .filter(|record| is_asked(&record.target, target.as_deref()))
                     .collect();
-                serde_json::to_value(ActionsOfRun::list(&records))
+                let mut runs = ActionsOfRun::list(&records);
+                runs.retain(|run| run.at >= *from);
+                serde_json::to_value(runs)
             }
         };
         answer.map_err(|error| MalformedEvent(format!("the answer is no JSON: {error}")).into())

@@ -153,3 +153,28 @@ fn the_template_of_commit_statuses_follows_the_events() {
     expected.sort_unstable();
     assert_eq!(kinds, expected);
 }
+
+/// `lamplighter doctor` knows the alarms of the template by their names.
+#[test]
+fn the_command_knows_the_alarms_of_the_stack() {
+    let template = read_yaml("infra/template.yaml");
+    let resources = template["Resources"].as_mapping().unwrap();
+    let alarms: Vec<String> = resources
+        .values()
+        .filter(|one| one["Type"] == "AWS::CloudWatch::Alarm")
+        .map(|one| match &one["Properties"]["AlarmName"] {
+            serde_yaml_ng::Value::Tagged(name) => name.value.as_str().unwrap().to_owned(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(alarms.len() > 10, "{alarms:?}");
+    for alarm in alarms {
+        let rest = alarm.strip_prefix("${AWS::StackName}-").unwrap();
+        assert!(
+            lamplighter_cli::OWN_ALARMS
+                .iter()
+                .any(|own| rest.starts_with(own)),
+            "{alarm}"
+        );
+    }
+}
