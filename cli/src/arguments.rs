@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::values::{parse_address, parse_duration, parse_period, parse_time};
+
 /// Shows and steers what Lamplighter does in one AWS account and region.
 #[derive(Debug, Clone, Parser)]
 #[command(
@@ -137,6 +139,12 @@ pub enum Command {
         echo 'lamplighter:scale=min=2 max=8' | lamplighter lint --kind service\n\nNo call of AWS is made. It ends with 1 if there is a mistake."
     )]
     Lint(LintArguments),
+    /// Proposes tags for the services, databases, caches and log groups of the account, and only reads
+    #[command(
+        after_help = "Examples:\n  lamplighter init > tag.sh\n  lamplighter init --format terraform\n\nIt needs no stack. Lamplighter only observes \
+        what is tagged like this. A role such as ViewOnlyAccess may run it."
+    )]
+    Init(InitArguments),
     /// Prints the completions of a shell
     #[command(
         after_help = "Example:\n  lamplighter completions bash > /etc/bash_completion.d/lamplighter"
@@ -298,6 +306,22 @@ pub struct LintArguments {
     pub quiet: bool,
 }
 
+#[derive(Debug, Clone, Args)]
+pub struct InitArguments {
+    /// How tags are written
+    #[arg(long, value_enum, default_value_t = Format::Cli)]
+    pub format: Format,
+}
+
+/// How proposed tags are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Commands of the AWS CLI
+    Cli,
+    Terraform,
+    Cloudformation,
+}
+
 /// A kind of resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
@@ -305,45 +329,4 @@ pub enum Kind {
     Database,
     Cache,
     LogGroup,
-}
-
-/// The longest period of a timeline.
-const MAX_PERIOD: SignedDuration = SignedDuration::from_hours(31 * 24);
-/// The longest duration: a year.
-const MAX_DURATION: SignedDuration = SignedDuration::from_hours(366 * 24);
-
-/// Parses a duration such as `90m`, `2h30m` or `7d`.
-fn parse_duration(text: &str) -> Result<SignedDuration, String> {
-    let span: jiff::Span = text
-        .parse()
-        .map_err(|_| "not a duration such as 90m, 24h or 7d".to_owned())?;
-    let options = jiff::SpanRelativeTo::days_are_24_hours();
-    span.to_duration(options)
-        .ok()
-        .filter(|duration| duration.is_positive() && *duration <= MAX_DURATION)
-        .ok_or_else(|| "not a duration such as 90m, 24h or 7d".to_owned())
-}
-
-/// Parses the address of an API. Only one on this machine needs no encryption.
-fn parse_address(text: &str) -> Result<String, String> {
-    let is_local = text.starts_with("http://127.0.0.1:");
-    if text.starts_with("https://") || is_local {
-        Ok(text.to_owned())
-    } else {
-        Err("not an address that begins with https://".to_owned())
-    }
-}
-
-/// Parses the period of a timeline.
-fn parse_period(text: &str) -> Result<SignedDuration, String> {
-    let period = parse_duration(text)?;
-    if period > MAX_PERIOD {
-        return Err("longer than 31d".to_owned());
-    }
-    Ok(period)
-}
-
-fn parse_time(text: &str) -> Result<Timestamp, String> {
-    text.parse()
-        .map_err(|_| "not a time with its zone such as 2026-12-01T08:00Z".to_owned())
 }

@@ -309,3 +309,7 @@ fn make_id() -> String {
 pub fn read_clock() -> Timestamp {
     Timestamp::now()
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

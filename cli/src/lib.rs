@@ -13,10 +13,12 @@ mod commands;
 mod error;
 mod exit;
 mod health;
+mod init;
 mod lint;
 mod output;
 pub mod render;
 mod stack;
+mod values;
 
 use std::process::ExitCode;
 

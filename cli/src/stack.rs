@@ -105,7 +105,10 @@ fn describe_failure<E: ProvideErrorMetadata + Error>(error: &E) -> CommandError 
     }
     let has_no_credentials = chain.iter().any(|cause| cause.contains("credential"));
     let code = error.code().unwrap_or_default();
-    let remedy = if has_no_credentials {
+    let is_rejected = ["Expired", "InvalidClientToken", "UnrecognizedClient"]
+        .iter()
+        .any(|part| code.contains(part));
+    let remedy = if has_no_credentials || is_rejected {
         ". Sign in, for instance by aws sso login, and pass --profile or set AWS_PROFILE"
     } else if code.contains("AccessDenied") {
         ". Allow cloudformation:DescribeStacks on *"

@@ -13,8 +13,10 @@ use crate::arguments::{Account, Arguments, Command};
 use crate::client::Client;
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::init;
 use crate::lint;
 use crate::output::print_text;
+use crate::stack::load_configuration;
 
 /// Executes the command.
 ///
@@ -22,13 +24,17 @@ use crate::output::print_text;
 /// [`CommandError`] with what helps.
 pub async fn execute(arguments: &Arguments) -> Result<Exit, CommandError> {
     match &arguments.command {
-        // These two need no stack.
+        // These need no stack.
         Command::Lint(lint) => lint::run(lint, arguments.account.output),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             generate(*shell, &mut Arguments::command(), "lamplighter", &mut text);
             print_text(&String::from_utf8_lossy(&text))?;
             Ok(Exit::Done)
+        }
+        Command::Init(init) => {
+            let configuration = load_configuration(&arguments.account).await?;
+            init::run(init, &configuration, arguments.account.output).await
         }
         command => {
             requests::check(command)?;
@@ -82,6 +88,6 @@ async fn execute_on(
             requests::print_result(&recorded, output)?;
             Ok(Exit::Done)
         }
-        Command::Lint(_) | Command::Completions { .. } => Ok(Exit::Done),
+        Command::Lint(_) | Command::Init(_) | Command::Completions { .. } => Ok(Exit::Done),
     }
 }

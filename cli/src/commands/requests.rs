@@ -81,6 +81,7 @@ fn build_request(command: &Command) -> Result<(Fields, &Why), CommandError> {
         | Command::Approve(_)
         | Command::Ack(_)
         | Command::Lint(_)
+        | Command::Init(_)
         | Command::Completions { .. } => {
             return Err(CommandError::Arguments(
                 "the command sends no request".to_owned(),

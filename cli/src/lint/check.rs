@@ -1,5 +1,10 @@
 //! The mistakes in the tags of a resource.
 
+#[cfg(test)]
+use std::collections::BTreeMap;
+
+#[cfg(test)]
+use lamplighter::model::Arn;
 use lamplighter::policy::{
     self, ACK, APP, MANAGED, PREFIX, RUNBOOK, SILENCE, StackDefaults, StrayMistake,
 };
@@ -54,6 +59,19 @@ pub fn find_mistakes(resource: &Resource) -> Vec<String> {
         .chain(runbook)
         .chain(unmanaged)
         .collect()
+}
+
+/// Lists the mistakes in the tags of a resource with this ARN.
+#[cfg(test)]
+pub fn find_tag_mistakes(arn: &Arn, tags: &BTreeMap<String, String>) -> Vec<String> {
+    let pairs = tags
+        .iter()
+        .map(|(key, value)| (key.clone(), Some(value.clone())));
+    find_mistakes(&super::resource::build_resource(
+        "tags",
+        Some(arn.clone()),
+        pairs.collect(),
+    ))
 }
 
 /// Reports whether a tag is written on the resource itself.

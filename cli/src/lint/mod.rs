@@ -18,6 +18,8 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::output::{print_json, print_text};
 use check::find_mistakes;
+#[cfg(test)]
+pub use check::find_tag_mistakes;
 pub use explain::explain_tags;
 use resource::Resource;
 use sources::parse_source;

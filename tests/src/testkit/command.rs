@@ -1,9 +1,11 @@
-//! The command `lamplighter`, as a person or a pipeline runs it against the local stack.
+//! The command `lamplighter` and the AWS CLI, as a person or a pipeline runs them against the local stack.
 
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 
-use super::setup::setup;
+use serde_json::json;
+
+use super::setup::{root, setup};
 use super::stack::Stack;
 
 /// What a command printed, and how it ended.
@@ -84,4 +86,26 @@ fn find_request_url(stack: &Stack) -> Option<String> {
         "{}/_aws/execute-api/{id}/$default/",
         stack.endpoint()
     ))
+}
+
+/// Runs the commands of a text with the AWS CLI. Returns what it said.
+///
+/// # Panics
+/// Where a command fails.
+pub fn run_aws_cli(stack: &Stack, text: &str) -> String {
+    let mut cli = Command::new(setup().unwrap().python)
+        .arg(root().join("tests/stack/cli_run.py"))
+        .arg(stack.endpoint())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let request = json!({ "text": text }).to_string();
+    let mut stdin = cli.stdin.take().unwrap();
+    stdin.write_all(request.as_bytes()).unwrap();
+    drop(stdin);
+    let ran = finish(cli);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    ran.stdout
 }

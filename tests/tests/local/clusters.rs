@@ -1,12 +1,11 @@
 //! Clusters on the local stack: their drills, and restore plans that the AWS CLI runs.
 
 use std::fs;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 use e2e::testkit::backups::{backed_up, set_state};
+use e2e::testkit::command::run_aws_cli;
 use e2e::testkit::ledger::wait_until_idle;
-use e2e::testkit::setup::{root, setup};
+use e2e::testkit::setup::root;
 use e2e::testkit::stack::Stack;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -193,29 +192,6 @@ fn old_name(way: &str) -> String {
     old.expect("a step that renames").to_owned()
 }
 
-/// Runs the commands of a text with the AWS CLI. Returns what it said.
-fn run(stack: &Stack, text: &str) -> String {
-    let setup = setup().unwrap();
-    let mut cli = Command::new(setup.python)
-        .arg(root().join("tests/stack/cli_run.py"))
-        .arg(stack.endpoint())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let request = json!({"text": text}).to_string();
-    cli.stdin
-        .take()
-        .unwrap()
-        .write_all(request.as_bytes())
-        .unwrap();
-    let said = cli.wait_with_output().unwrap();
-    let [out, errors] = [said.stdout, said.stderr].map(|text| String::from_utf8(text).unwrap());
-    assert!(said.status.success(), "{out}\n{errors}");
-    out
-}
-
 #[rstest]
 #[case::aurora(AURORA, "From the snapshot")]
 #[case::aurora_to_a_time(AURORA, "latest point in time")]
@@ -227,7 +203,7 @@ fn the_plan_of_a_cluster_brings_it_back_under_its_name(#[case] kind: Kind, #[cas
     backed_up_cluster(&stack, kind);
     let before = describe_cluster(&stack, "shop");
     let way = find_way(&plan(&stack, "shop"), way);
-    run(&stack, &way);
+    run_aws_cli(&stack, &way);
     let (after, old) = (
         describe_cluster(&stack, "shop"),
         describe_cluster(&stack, &old_name(&way)),
@@ -296,10 +272,10 @@ fn backed_up_instance(stack: &Stack) {
 fn the_plan_of_an_instance_brings_it_back_under_its_name(#[case] way: &str) {
     let stack = Stack::start(&[]).unwrap();
     backed_up_instance(&stack);
-    let listed = run(&stack, &format!("DB=orders\n{}", listing()));
+    let listed = run_aws_cli(&stack, &format!("DB=orders\n{}", listing()));
     assert!(listed.contains("lamplighter-orders-"), "{listed}");
     let way = find_way(&plan(&stack, "orders"), way);
-    let said = run(&stack, &way);
+    let said = run_aws_cli(&stack, &way);
     assert!(said.contains("orders-20"), "{said}");
     let form = [("DBInstanceIdentifier", "orders")];
     let restored = stack.query("rds", "DescribeDBInstances", &form).unwrap();
@@ -335,7 +311,7 @@ fn a_deleted_instance_comes_back_from_its_retained_automated_backups() {
     call(&stack, "DeleteDBInstance", &deleted);
     let plan = plan(&stack, "orders");
     assert!(plan.contains("AWS no longer describes it"), "{plan}");
-    run(&stack, &find_way(&plan, "latest point in time"));
+    run_aws_cli(&stack, &find_way(&plan, "latest point in time"));
     let form = [("DBInstanceIdentifier", "orders")];
     let restored = stack.query("rds", "DescribeDBInstances", &form).unwrap();
     assert!(restored.contains("<Key>restored-from</Key>"), "{restored}");

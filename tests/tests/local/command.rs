@@ -1,11 +1,13 @@
 //! The command `lamplighter`, end to end: the real executable against the real functions.
 
 use e2e::testkit::alerts::{notice, sweep, tell};
-use e2e::testkit::command::{Ran, finish, run_command, run_with_input, start_command};
+use e2e::testkit::command::{Ran, finish, run_aws_cli, run_command, run_with_input, start_command};
 use e2e::testkit::ledger::wait_until_idle;
 use e2e::testkit::live_service::{start_live_service, wait_until_runs};
 use e2e::testkit::stack::Stack;
-use e2e::testkit::workload::{deployed_image, push_image};
+use e2e::testkit::workload::{
+    NewService, create_repository, create_service, deployed_image, image, push_image,
+};
 use serde_json::{Value, json};
 
 /// Runs the command, which has to succeed, and returns what it printed.
@@ -189,4 +191,40 @@ fn a_mistake_gets_a_clear_answer() {
             .contains("is not one of true, observe, paused"),
         "{linted:?}"
     );
+}
+
+/// What an account has is found, and the proposed commands tag it so that it is observed.
+#[test]
+fn an_account_is_tagged_by_the_proposed_commands() {
+    let stack = Stack::start(&[]).unwrap();
+    create_repository(&stack, "shop/web");
+    let image = image("shop/web", "RC_1.0.0");
+    let web = NewService {
+        cluster: "shop",
+        name: "web",
+        image: &image,
+        architecture: "ARM64",
+        tags: &[],
+    };
+    create_service(&stack, &web);
+    let group = json!({"logGroupName": "/shop-web"});
+    stack.call("logs", "CreateLogGroup", group).unwrap();
+    let proposed = run(&stack, &["init"]);
+    assert!(
+        proposed.contains("tag=RC_x.x.x repo=shop/web"),
+        "{proposed}"
+    );
+    assert!(proposed.contains("aws logs tag-resource"), "{proposed}");
+    run_aws_cli(&stack, &proposed);
+    wait_until_idle(&stack);
+    let status = run(&stack, &["status", "--output", "json"]);
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let targets = status["targets"].as_array().unwrap();
+    assert_eq!(targets.len(), 2, "{status}");
+    assert!(
+        targets.iter().all(|target| target["mode"] == "observing"),
+        "{status}"
+    );
+    let again = run(&stack, &["init", "--format", "terraform"]);
+    assert!(!again.contains("shop/web\n"), "{again}");
 }
