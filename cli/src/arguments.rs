@@ -142,7 +142,7 @@ pub enum Command {
     /// Proposes tags for the services, databases, caches and log groups of the account, and only reads
     #[command(
         after_help = "Examples:\n  lamplighter init > tag.sh\n  lamplighter init --format terraform\n\nIt needs no stack. Lamplighter only observes \
-        what is tagged like this. A role such as ViewOnlyAccess may run it."
+        what is tagged like this. A role with the policy ReadOnlyAccess may run it."
     )]
     Init(InitArguments),
     /// Prints the completions of a shell

@@ -169,16 +169,15 @@ impl Client {
         body: &Value,
     ) -> Result<Answer, CommandError> {
         for pause in PAUSES {
-            match self.post(call, "execute-api", url, body).await {
+            let problem = match self.post(call, "execute-api", url, body).await {
                 Ok(answer) if !is_busy(answer.status) => return Ok(answer),
+                Err(error @ CommandError::Machine(_)) => return Err(error),
                 // It may have arrived all the same: the same id again has no further effect.
-                Ok(_) | Err(_) => {
-                    anstream::eprintln!(
-                        "the stack is busy, or was not reached: again in {pause} s"
-                    );
-                    tokio::time::sleep(Duration::from_secs(pause)).await;
-                }
-            }
+                Ok(answer) => describe_problem(&answer),
+                Err(error) => error.to_string(),
+            };
+            anstream::eprintln!("{problem}; again in {pause} s");
+            tokio::time::sleep(Duration::from_secs(pause)).await;
         }
         self.post(call, "execute-api", url, body).await
     }

@@ -36,3 +36,14 @@ pub fn print_text(text: &str) -> Result<(), CommandError> {
         _ => CommandError::Machine(error.to_string()),
     })
 }
+
+/// Ignores that nothing reads the output any more, where the exit code says it all.
+///
+/// # Errors
+/// Any other error.
+pub fn ignore_closed(printed: Result<(), CommandError>) -> Result<(), CommandError> {
+    match printed {
+        Err(CommandError::Closed) => Ok(()),
+        other => other,
+    }
+}

@@ -13,7 +13,7 @@ use crate::arguments::{DeployArguments, Output};
 use crate::client::{Client, Recorded, read_clock};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::output::{is_json, print_json, print_text};
+use crate::output::{ignore_closed, is_json, print_json, print_text};
 use crate::render::format_line;
 
 /// The pauses between two questions: short ones at first.
@@ -21,10 +21,11 @@ const SHORT_PAUSE: Duration = Duration::from_secs(5);
 const LONG_PAUSE: Duration = Duration::from_secs(15);
 /// The number of short pauses.
 const SHORT_PAUSES: u32 = 24;
-/// The time in which `deploy` has looked at the service after the request. Older holds may be about something else.
-const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(2);
-/// The failed questions in a row after which the wait ends.
-const MAX_FAILURES: u32 = 12;
+/// The time in which `deploy` has looked at the service after the request, by its sweep if an event is lost. Older holds may be
+/// about something else.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(7);
+/// The time without an answer after which the wait ends.
+const MAX_SILENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The progress of a release that someone waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +65,8 @@ pub async fn wait_for_verdict(
     let deadline = recorded.sent_at.saturating_add(deploy.timeout);
     let deadline = deadline.unwrap_or(Timestamp::MAX);
     let mut wait = Wait::new(recorded);
-    let (mut last, mut failures, mut questions) = (String::new(), 0, 0);
+    let (mut last, mut questions) = (String::new(), 0);
+    let mut answered_at = recorded.sent_at;
     loop {
         questions += 1;
         let asked = ask_target(client, &deploy.target.target).await;
@@ -72,10 +74,14 @@ pub async fn wait_for_verdict(
         let progress = match &asked {
             Ok(detail) => wait.look(detail),
             // The request was recorded, so the question is right, and an answer may come later.
-            Err(error) if failures < MAX_FAILURES => Progress::Waiting(error.to_string()),
+            Err(error) if now.duration_since(answered_at) < MAX_SILENCE => {
+                Progress::Waiting(error.to_string())
+            }
             Err(error) => return Err(error.clone()),
         };
-        failures = if asked.is_ok() { 0 } else { failures + 1 };
+        if asked.is_ok() {
+            answered_at = now;
+        }
         let progress = match progress {
             Progress::Waiting(what) if now >= deadline => {
                 Progress::Held(format!("no verdict yet: {what}"))
@@ -106,11 +112,13 @@ fn conclude(
         Progress::Rejected(text) => (Exit::Rejected, "rejected", text),
         Progress::Held(text) | Progress::Waiting(text) => (Exit::Held, "held", text),
     };
-    if is_json(output) {
-        print_json(&json!({"verdict": verdict, "reason": text, "target": detail}))?;
+    let printed = if is_json(output) {
+        print_json(&json!({"verdict": verdict, "reason": text, "target": detail}))
     } else {
-        print_text(&format!("{text}\n"))?;
-    }
+        print_text(&format!("{text}\n"))
+    };
+    // The verdict is in the exit code, whoever reads the text.
+    ignore_closed(printed)?;
     Ok(exit)
 }
 
@@ -217,7 +225,10 @@ impl Wait {
         let mut holds = holds.filter(|active| {
             let held = active.hold.image.as_ref().map(|held| &held.digest);
             let is_it = held.is_some() && held == self.digest.as_ref();
-            let is_new = active.since.is_some_and(|since| since >= self.asked_at);
+            // Before `deploy` has found the image, a run for something else may have recorded it.
+            let is_new = active.since.is_some_and(|since| since >= self.asked_at)
+                && self.digest.is_some()
+                && held.is_none();
             active.operation == "deploy" && (is_it || is_new || is_late)
         });
         if let Some(active) = holds.next() {

@@ -8,6 +8,8 @@ use super::*;
 const ASKED_AT: &str = "2026-11-21T03:00:00Z";
 const BEFORE: &str = "2026-11-20T03:00:00Z";
 const AFTER: &str = "2026-11-21T03:01:00Z";
+/// The sweep has looked at the service since.
+const LATER: &str = "2026-11-21T03:07:30Z";
 
 fn digest(letter: char) -> String {
     format!("sha256:{}", letter.to_string().repeat(64))
@@ -121,7 +123,7 @@ fn a_moved_tag_is_another_image() {
 #[rstest]
 #[case::verified(json!("verified"), AFTER, Some(0))]
 #[case::never_verified(json!("not-verified"), AFTER, None)]
-#[case::never_verified_later(json!("not-verified"), "2026-11-21T03:02:00Z", Some(2))]
+#[case::never_verified_later(json!("not-verified"), LATER, Some(2))]
 fn an_image_that_runs_already_needs_no_release(
     #[case] result: Value,
     #[case] now: &str,
@@ -152,19 +154,11 @@ fn only_a_new_quarantine_is_a_verdict() {
 #[case::approval(held("approval", "deploy", BEFORE, Some('b')), AFTER, Some(2))]
 #[case::freeze_since_then(held("freeze", "deploy", AFTER, None), AFTER, Some(2))]
 #[case::older_at_first(held("no-match", "deploy", BEFORE, None), AFTER, None)]
-#[case::older_later(
-    held("no-match", "deploy", BEFORE, None),
-    "2026-11-21T03:02:30Z",
-    Some(2)
-)]
+#[case::older_later(held("no-match", "deploy", BEFORE, None), LATER, Some(2))]
 #[case::its_task_runs(held("pre-deployment-task", "deploy", AFTER, Some('b')), AFTER, None)]
 #[case::its_snapshot_is_taken(held("snapshot", "deploy", AFTER, Some('b')), AFTER, None)]
 #[case::another_deployment(held("active-deployment", "deploy", AFTER, None), AFTER, None)]
-#[case::of_another_operation(
-    held("configuration", "backup", AFTER, None),
-    "2026-11-21T03:02:30Z",
-    None
-)]
+#[case::of_another_operation(held("configuration", "backup", AFTER, None), LATER, None)]
 fn a_hold_that_needs_a_person_ends_the_wait(
     #[case] hold: (&str, Value),
     #[case] now: &str,
@@ -172,6 +166,17 @@ fn a_hold_that_needs_a_person_ends_the_wait(
 ) {
     let found = look(&[hold, ("/at", json!(now))]);
     assert_eq!(code(&found), expected, "{found:?}");
+}
+
+/// The run for a push recorded it a moment ago: the request, which is an approval, has its run still to come.
+#[test]
+fn a_hold_of_another_run_is_no_answer_to_the_request() {
+    let unknown = ("/release_request/digest", Value::Null);
+    let hold = held("approval", "deploy", AFTER, Some('b'));
+    let found = look(&[unknown, hold]);
+    assert_eq!(code(&found), None, "{found:?}");
+    let of_another = held("approval", "deploy", AFTER, Some('c'));
+    assert_eq!(code(&look(&[of_another])), None);
 }
 
 #[rstest]
@@ -188,7 +193,7 @@ fn a_target_on_which_nothing_is_done_ends_the_wait(
 
 #[rstest]
 #[case::at_first(AFTER, None)]
-#[case::later("2026-11-21T03:02:30Z", Some(2))]
+#[case::later(LATER, Some(2))]
 fn an_image_that_is_not_found_ends_the_wait(#[case] now: &str, #[case] expected: Option<u8>) {
     let unknown = ("/release_request/digest", Value::Null);
     let found = look(&[unknown, ("/at", json!(now))]);

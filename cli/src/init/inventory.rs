@@ -106,6 +106,10 @@ async fn describe_definition(
     client: &aws_sdk_ecs::Client,
     arn: &str,
 ) -> Result<TaskDefinition, CommandError> {
+    // A service whose tasks an external controller starts has none.
+    if arn.is_empty() {
+        return Ok(TaskDefinition::builder().build());
+    }
     let request = client.describe_task_definition().task_definition(arn);
     let answer = request.send().await;
     let answer = answer.map_err(|error| fail("DescribeTaskDefinition", &error))?;
@@ -242,7 +246,7 @@ fn fail(call: &'static str, error: &impl ProvideErrorMetadata) -> CommandError {
         call,
         problem: format!("{code} {message}").trim_end().to_owned(),
         remedy: if code.contains("AccessDenied") {
-            ". Use a role that may read the account, such as ViewOnlyAccess".to_owned()
+            ". Use a role that may read the account, such as ReadOnlyAccess".to_owned()
         } else {
             String::new()
         },

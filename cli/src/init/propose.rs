@@ -6,6 +6,7 @@ use lamplighter::model::Arn;
 use lamplighter::policy::{APP, BACKUP, DEPLOY, LOGS, MANAGED, PREFIX, SCALE};
 
 use super::inventory::{Found, FoundService};
+use crate::lint::find_tag_mistakes;
 
 /// The tags of what is only watched at first.
 const OBSERVE: &str = "observe";
@@ -46,7 +47,17 @@ impl Proposal {
             None if found.arn.log_group_name().is_some() => proposal.add(LOGS, DAILY_EXPORT),
             None => proposal.add(BACKUP, DAILY_BACKUP),
         }
+        proposal.drop_mistakes();
         proposal
+    }
+
+    /// Leaves out a pattern that the functions would refuse.
+    fn drop_mistakes(&mut self) {
+        let mistakes = find_tag_mistakes(&self.arn, &self.tags);
+        if !mistakes.is_empty() && self.tags.remove(DEPLOY).is_some() {
+            self.notes
+                .push(format!("choose a pattern for {DEPLOY}, such as tag=vx.x.x"));
+        }
     }
 
     fn add(&mut self, key: &str, value: impl Into<String>) {
@@ -64,17 +75,19 @@ impl Proposal {
         if service.is_daemon {
             return;
         }
-        if service.desired > 0 {
-            let (min, max) = (service.desired, service.desired.saturating_mul(GROWTH));
-            self.add(SCALE, format!("min={min} max={max}"));
-            self.notes.push(format!(
-                "say how many requests a second one task serves: rps= in {SCALE}; without it, CPU decides"
-            ));
-        } else {
-            self.notes.push(format!(
-                "it runs no task now: {SCALE} needs a least and a most"
-            ));
-        }
+        let (min, max) = (service.desired, service.desired.saturating_mul(GROWTH));
+        let note = match min {
+            ..=0 => format!("it runs no task now: {SCALE} needs a least and a most"),
+            1 => format!("it runs one task: say {SCALE} = min=1 max=4 if it may run more than one"),
+            _ => {
+                self.add(SCALE, format!("min={min} max={max}"));
+                format!(
+                    "say how many requests a second one task serves: rps= in {SCALE}; without it, CPU decides. If Application \
+                     Auto Scaling scales it, leave {SCALE} out"
+                )
+            }
+        };
+        self.notes.push(note);
     }
 }
 
@@ -85,6 +98,11 @@ impl Proposal {
 fn propose_deploy(image: &str) -> Result<String, String> {
     let (host, path) = image.split_once('/').unwrap_or_default();
     if !host.contains(".dkr.ecr.") {
+        // The text of a task definition may end the comment that it stands in.
+        let image: String = image
+            .chars()
+            .filter(|letter| !letter.is_control())
+            .collect();
         return Err(format!(
             "its image {image} is not in ECR: Lamplighter can't release it"
         ));
@@ -95,22 +113,27 @@ fn propose_deploy(image: &str) -> Result<String, String> {
             "its image has no tag: choose a pattern for {DEPLOY}, such as tag=vx.x.x repo={path}"
         ));
     };
-    Ok(format!("tag={} repo={repository}", generalize(tag)))
+    match generalize(tag) {
+        Some(pattern) => Ok(format!("tag={pattern} repo={repository}")),
+        None => Err(format!(
+            "its tag {tag} names one build: choose a pattern for {DEPLOY}, such as tag=vx.x.x repo={repository}"
+        )),
+    }
 }
 
-/// Replaces the numbers of a version by `x`: `RC_x.x.x` for `RC_1.4.2`. A tag that is no version stays as it is.
-fn generalize(tag: &str) -> String {
-    let start = tag.find(|letter: char| letter.is_ascii_digit());
-    let (head, version) = tag.split_at(start.unwrap_or(tag.len()));
-    let mut parts = version.split('.').peekable();
-    let is_version = parts.clone().count() > 1
-        && parts.all(|part| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_digit()));
-    if is_version {
-        let numbers = version.split('.').map(|_| "x");
-        format!("{head}{}", numbers.collect::<Vec<_>>().join("."))
-    } else {
-        tag.to_owned()
+/// Replaces the numbers of a version by `x`: `RC_x.x.x` for `RC_1.4.2`. A word such as `latest` stays. `None` for a tag of
+/// one build, such as a commit or a date.
+fn generalize(tag: &str) -> Option<String> {
+    if !tag.is_empty() && tag.chars().all(|letter| letter.is_ascii_lowercase()) {
+        return Some(tag.to_owned());
     }
+    let start = tag.find(|letter: char| letter.is_ascii_digit())?;
+    let (head, version) = tag.split_at(start);
+    let mut parts = version.split('.');
+    let count = parts.clone().count();
+    let are_numbers =
+        parts.all(|part| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_digit()));
+    (count > 1 && are_numbers).then(|| format!("{head}{}", vec!["x"; count].join(".")))
 }
 
 #[cfg(test)]
@@ -118,7 +141,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::lint::find_tag_mistakes;
 
     fn service(image: &str, desired: i32) -> Found {
         Found {
@@ -140,14 +162,16 @@ mod tests {
     }
 
     #[rstest]
-    #[case::version("RC_1.4.2", "RC_x.x.x")]
-    #[case::with_v("v12.0", "vx.x")]
-    #[case::plain("1.2.3", "x.x.x")]
-    #[case::latest("latest", "latest")]
-    #[case::commit("3f9c1e0", "3f9c1e0")]
-    #[case::date("2026-12-01", "2026-12-01")]
-    fn a_version_becomes_a_pattern(#[case] tag: &str, #[case] pattern: &str) {
-        assert_eq!(generalize(tag), pattern);
+    #[case::version("RC_1.4.2", Some("RC_x.x.x"))]
+    #[case::with_v("v12.0", Some("vx.x"))]
+    #[case::plain("1.2.3", Some("x.x.x"))]
+    #[case::latest("latest", Some("latest"))]
+    #[case::commit("3f9c1e0", None)]
+    #[case::date("2026-12-01", None)]
+    #[case::a_pattern("1.x", None)]
+    #[case::a_build("v1.2.3-rc1", None)]
+    fn a_version_becomes_a_pattern(#[case] tag: &str, #[case] pattern: Option<&str>) {
+        assert_eq!(generalize(tag).as_deref(), pattern);
     }
 
     /// What is proposed is right, and acts on nothing.
@@ -163,6 +187,11 @@ mod tests {
         1
     ))]
     #[case::public(service("nginx:1.27", 1))]
+    #[case::a_prefix_that_is_no_pattern(service(
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:app1.2.3",
+        2
+    ))]
+    #[case::a_comment_that_ends(service("evil/x\nrm -rf /", 2))]
     #[case::stopped(service("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:v1.2", 0))]
     #[case::database(other("arn:aws:rds:eu-west-1:123456789012:db:orders"))]
     #[case::cluster(other("arn:aws:rds:eu-west-1:123456789012:cluster:orders"))]
@@ -173,6 +202,7 @@ mod tests {
         assert_eq!(proposal.tags[MANAGED], "observe");
         let mistakes = find_tag_mistakes(&proposal.arn, &proposal.tags);
         assert_eq!(mistakes, Vec::<String>::new(), "{proposal:?}");
+        assert!(proposal.notes.iter().all(|note| !note.contains('\n')));
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! The mistakes in the tags of a resource.
 
-#[cfg(test)]
 use std::collections::BTreeMap;
 
-#[cfg(test)]
 use lamplighter::model::Arn;
 use lamplighter::policy::{
     self, ACK, APP, MANAGED, PREFIX, RUNBOOK, SILENCE, StackDefaults, StrayMistake,
@@ -62,7 +60,6 @@ pub fn find_mistakes(resource: &Resource) -> Vec<String> {
 }
 
 /// Lists the mistakes in the tags of a resource with this ARN.
-#[cfg(test)]
 pub fn find_tag_mistakes(arn: &Arn, tags: &BTreeMap<String, String>) -> Vec<String> {
     let pairs = tags
         .iter()

@@ -16,9 +16,8 @@ use serde_json::json;
 use crate::arguments::{LintArguments, Output};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::output::{print_json, print_text};
+use crate::output::{ignore_closed, print_json, print_text};
 use check::find_mistakes;
-#[cfg(test)]
 pub use check::find_tag_mistakes;
 pub use explain::explain_tags;
 use resource::Resource;
@@ -47,9 +46,9 @@ pub fn run(arguments: &LintArguments, output: Output) -> Result<Exit, CommandErr
                     "unknown": resource.unknown,
                 })
             });
-            print_json(&listed.collect::<Vec<_>>())?;
+            ignore_closed(print_json(&listed.collect::<Vec<_>>()))?;
         }
-        Output::Table => print_text(&render(&checked, arguments.quiet))?,
+        Output::Table => ignore_closed(print_text(&render(&checked, arguments.quiet)))?,
     }
     Ok(if count > 0 {
         Exit::Rejected

@@ -167,7 +167,7 @@ fn describe_target(
             .collect(),
         requests: state.requests.recorded.clone(),
         release_request: ReleaseRequest::of_state(&state.requests),
-        releases: ReleaseHistory::of_state(&state.releases),
+        releases: ReleaseHistory::of_state(state),
         messages: list_messages(arn, &inputs.incidents),
     })
 }

@@ -97,14 +97,11 @@ fn an_operator_sees_and_steers_from_one_place() {
 /// The image is rejected before the command sees it: it ends with 1 and the reason.
 #[test]
 fn a_pipeline_hears_of_a_rejected_release() {
-    let (stack, _, _) = start_live_service(&[("RequestApi", "yes")]);
+    let (stack, web, _) = start_live_service(&[("RequestApi", "yes")]);
     stack.control("settings", json!({"rollouts": "manual"}));
-    push_image(&stack, "shop/web", "hotfix-1", &["arm64"], "c");
+    let hotfix = push_image(&stack, "shop/web", "hotfix-1", &["arm64"], "c");
     let mut child = start_command(&stack, &["deploy", "shop/web", "hotfix-1", "--wait"]);
-    stack.until("it is deployed", || {
-        stack.logs().contains("hotfix-1").then_some(())
-    });
-    wait_until_idle(&stack);
+    wait_until_runs(&stack, &web, &hotfix);
     let end = json!({"cluster": "shop", "service": "web", "how": "FAILED"});
     stack.control("deployment", end);
     stack.sweep_until("Sweep", "the command ends", || child.try_wait().unwrap());

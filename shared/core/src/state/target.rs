@@ -196,6 +196,15 @@ impl TargetState {
             .any(|pending| matches!(&pending.action, Action::Release(ReleaseAction::Rollout(r)) if r.digest == *digest))
     }
 
+    /// Reports whether a rollout of this digest started, and AWS has neither accepted nor refused it.
+    #[must_use]
+    pub fn awaits_rollout(&self, digest: &Digest) -> bool {
+        let mut pending = self.pending.iter().filter(|pending| !pending.refused);
+        pending.any(|pending| {
+            matches!(&pending.action, Action::Release(ReleaseAction::Rollout(rollout)) if rollout.digest == *digest)
+        })
+    }
+
     /// Returns when a rollback began that does without the steps of a strategy, and whose answer is outstanding.
     #[must_use]
     pub fn find_skipping_rollback(&self) -> Option<Timestamp> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Digest, EnvironmentCause};
-use crate::state::ReleaseState;
+use crate::state::{ReleaseState, TargetState};
 
 /// The releases that the state of a service remembers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,19 +44,23 @@ pub enum ReleaseResult {
 impl ReleaseHistory {
     /// Lists the releases of a service from its attempts and its verified revisions.
     #[must_use]
-    pub fn of_state(state: &ReleaseState) -> Self {
+    pub fn of_state(target: &TargetState) -> Self {
+        let state = &target.releases;
         let attempts = state.attempts.iter().filter_map(|attempt| {
             let digest = attempt.digest.clone()?;
+            let result = if attempt.finished {
+                ReleaseResult::of_release(state, &digest, attempt.at)
+            } else if target.awaits_rollout(&digest) {
+                ReleaseResult::InProgress
+            } else {
+                // AWS refused it: nothing was released.
+                return None;
+            };
             Some(ReleaseEntry {
                 at: attempt.at,
                 tag: attempt.tag.clone().unwrap_or_default(),
                 revision: find_revision(state, &digest),
-                result: if attempt.finished {
-                    ReleaseResult::of_release(state, &digest, attempt.at)
-                } else {
-                    // AWS has not answered yet.
-                    ReleaseResult::InProgress
-                },
+                result,
                 digest,
             })
         });
@@ -161,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_newest_release_comes_first_and_forgotten_attempts_are_listed() {
-        let state = ReleaseState {
+        let releases = ReleaseState {
             attempts: vec![
                 released("b", 10),
                 released("c", 20),
@@ -170,6 +174,10 @@ mod tests {
             verified: vec![verified("a", 1), verified("b", 12)],
             quarantined: [(digest("c"), "2 tasks stopped".to_owned())].into(),
             ..ReleaseState::default()
+        };
+        let state = TargetState {
+            releases,
+            ..TargetState::default()
         };
         let history = ReleaseHistory::of_state(&state);
         let listed: Vec<(&str, &ReleaseResult, Option<&str>)> = history
@@ -194,18 +202,15 @@ mod tests {
         );
     }
 
-    /// The intent is recorded before AWS is asked: until it answers, nothing has ended.
+    /// An intent that AWS refused is no release, and none that failed.
     #[test]
-    fn a_release_that_aws_has_not_answered_is_in_progress() {
-        let state = ReleaseState {
-            attempts: vec![Attempt {
-                finished: false,
-                ..released("b", 10)
-            }],
-            ..ReleaseState::default()
-        };
-        let history = ReleaseHistory::of_state(&state);
-        assert_eq!(history.releases[0].result, ReleaseResult::InProgress);
+    fn a_release_that_aws_refused_is_not_listed() {
+        let mut state = TargetState::default();
+        state.releases.attempts = vec![Attempt {
+            finished: false,
+            ..released("b", 10)
+        }];
+        assert_eq!(ReleaseHistory::of_state(&state), ReleaseHistory::default());
     }
 
     /// An image that was verified before is not verified again until its new release is.
