@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::values::{parse_address, parse_duration, parse_period, parse_time};
@@ -117,6 +117,7 @@ pub enum Command {
     Resume(ManyArguments),
     /// Sends no notifications about targets until a time
     #[command(
+        group = ArgGroup::new("end").args(["duration", "until"]).required(true),
         after_help = "Example:\n  lamplighter silence --app shop --for 1h --reason \"load test\""
     )]
     Silence(PauseArguments),

@@ -22,7 +22,6 @@ const TIMEOUT: Duration = Duration::from_secs(130);
 const MAX_BODY_BYTES: u64 = 6 * 1024 * 1024 + 1024;
 /// Pauses before a request is sent again, in seconds: a target is locked for a minute at most.
 const PAUSES: [u64; 6] = [1, 2, 4, 8, 16, 32];
-
 /// The time before their end at which credentials are asked for again.
 const EXPIRY_MARGIN: Duration = Duration::from_mins(2);
 
@@ -37,14 +36,20 @@ pub struct Client {
 /// The answer to a request that was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
-    /// The effect, in words.
-    pub result: String,
     /// The whole answer.
     pub answer: Value,
     /// The time before the request was sent, by the clock of this machine.
     pub sent_at: Timestamp,
     /// The name of the request.
     pub id: String,
+}
+
+impl Recorded {
+    /// Returns the effect, in words.
+    #[must_use]
+    pub fn result(&self) -> String {
+        text_at(&self.answer, "result").unwrap_or_default()
+    }
 }
 
 /// The answer to a POST.
@@ -143,7 +148,6 @@ impl Client {
         match answer.status {
             200 if read.get("result").is_some() => Ok(Recorded {
                 id,
-                result: text_at(&read, "result").unwrap_or_default(),
                 answer: read,
                 sent_at,
             }),

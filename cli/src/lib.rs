@@ -1,17 +1,15 @@
 //! `lamplighter`: the operator's command.
 //!
-//! The command shows what a stack knows, sends requests to it, and checks tags before they are applied. The command decides nothing:
-//! it asks the function of the output `DigestFunction`, which only reads, and sends requests to the API of the output
+//! The command shows what a stack knows, sends requests to it, and checks tags before they are applied. It decides nothing: it
+//! asks the function of the output `DigestFunction`, which only reads, and sends requests to the API of the output
 //! `RequestUrl`, which IAM authorizes.
-
-// One command at a time on one thread: futures need not be `Send`.
-#![allow(async_fn_in_trait)]
 
 mod arguments;
 mod client;
 mod commands;
 mod error;
 mod exit;
+mod failure;
 mod health;
 mod init;
 mod lint;

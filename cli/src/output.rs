@@ -1,4 +1,4 @@
-//! Prints results for programs.
+//! Prints results.
 
 use std::io::{ErrorKind, Write as _};
 
@@ -7,16 +7,26 @@ use serde::Serialize;
 use crate::arguments::Output;
 use crate::error::CommandError;
 
-/// Reports whether results are printed for programs.
-pub fn is_json(output: Output) -> bool {
-    output == Output::Json
+/// Prints a result: as it is for programs, as a text for people.
+///
+/// # Errors
+/// [`CommandError`] if it can't be written.
+pub fn print(
+    output: Output,
+    value: &impl Serialize,
+    text: impl FnOnce() -> String,
+) -> Result<(), CommandError> {
+    match output {
+        Output::Json => print_json(value),
+        Output::Table => print_text(&text()),
+    }
 }
 
 /// Prints a value as JSON.
 ///
 /// # Errors
 /// [`CommandError::Machine`] if it is none.
-pub fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
+fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(value);
     let text = text.map_err(|error| CommandError::Machine(error.to_string()))?;
     print_text(&format!("{text}\n"))

@@ -1,10 +1,7 @@
 //! Finds the stack in the user's account and region.
 
-use std::error::Error;
-
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::{Stack as Description, StackStatus};
 use lamplighter::model::Arn;
 use lamplighter::policy::suggest_name;
@@ -12,6 +9,7 @@ use lamplighter_aws::build_public_http_client;
 
 use crate::arguments::Account;
 use crate::error::CommandError;
+use crate::failure::describe_failure;
 
 /// The outputs of a stack that the command needs.
 const DIGEST_FUNCTION: &str = "DigestFunction";
@@ -87,44 +85,18 @@ async fn list_stacks(configuration: &SdkConfig, region: &str) -> Result<Vec<Stac
     let mut pages = client.describe_stacks().into_paginator().send();
     let mut stacks = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| describe_failure(&error))?;
+        let page = page.map_err(|error| {
+            describe_failure(
+                "DescribeStacks",
+                "Allow cloudformation:DescribeStacks on *",
+                &error,
+            )
+        })?;
         let described = page.stacks().iter();
         stacks.extend(described.filter_map(|stack| read_stack(stack, region)));
     }
     stacks.sort_by(|a: &Stack, b| a.name.cmp(&b.name));
     Ok(stacks)
-}
-
-/// Says why CloudFormation can't be asked, and what helps.
-fn describe_failure<E: ProvideErrorMetadata + Error>(error: &E) -> CommandError {
-    let mut chain = Vec::new();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        chain.push(source.to_string());
-        cause = source.source();
-    }
-    let has_no_credentials = chain.iter().any(|cause| cause.contains("credential"));
-    let code = error.code().unwrap_or_default();
-    let is_rejected = ["Expired", "InvalidClientToken", "UnrecognizedClient"]
-        .iter()
-        .any(|part| code.contains(part));
-    let remedy = if has_no_credentials || is_rejected {
-        ". Sign in, for instance by aws sso login, and pass --profile or set AWS_PROFILE"
-    } else if code.contains("AccessDenied") {
-        ". Allow cloudformation:DescribeStacks on *"
-    } else {
-        ""
-    };
-    let problem = match error.message() {
-        Some(message) => format!("{code}: {message}"),
-        None if has_no_credentials => "no valid credentials".to_owned(),
-        None => chain.last().cloned().unwrap_or_else(|| error.to_string()),
-    };
-    CommandError::Aws {
-        call: "DescribeStacks",
-        problem,
-        remedy: remedy.to_owned(),
-    }
 }
 
 fn read_stack(described: &Description, region: &str) -> Option<Stack> {
@@ -134,14 +106,16 @@ fn read_stack(described: &Description, region: &str) -> Option<Stack> {
     if !is_function_of(&function, name) || is_gone(described) {
         return None;
     }
+    let dns_suffix = Arn::new(described.stack_id()?).dns_suffix();
     Some(Stack {
         name: name.to_owned(),
         region: region.to_owned(),
-        dns_suffix: Arn::new(described.stack_id()?).dns_suffix(),
+        dns_suffix,
         digest_function: function,
         dead_letters_url: find_output(described, DEAD_LETTERS_URL)?,
         topic: find_output(described, TOPIC)?,
-        request_url: find_output(described, REQUEST_URL).filter(|url| is_api(url, region)),
+        request_url: find_output(described, REQUEST_URL)
+            .filter(|url| is_api(url, region, dns_suffix)),
     })
 }
 
@@ -155,18 +129,13 @@ fn is_function_of(function: &str, stack: &str) -> bool {
 }
 
 /// Reports whether an address is an API of API Gateway in the region: calls of it are signed with the user's session.
-fn is_api(url: &str, region: &str) -> bool {
+fn is_api(url: &str, region: &str, dns_suffix: &str) -> bool {
     let host = url
         .strip_prefix("https://")
         .and_then(|rest| rest.split('/').next());
-    let parts: Vec<&str> = host.unwrap_or_default().splitn(4, '.').collect();
-    match parts[..] {
-        [id, "execute-api", of, suffix] => {
-            let is_id = !id.is_empty() && id.chars().all(|letter| letter.is_ascii_alphanumeric());
-            is_id && of == region && ["amazonaws.com", "amazonaws.com.cn"].contains(&suffix)
-        }
-        _ => false,
-    }
+    let id =
+        host.and_then(|host| host.strip_suffix(&format!(".execute-api.{region}.{dns_suffix}")));
+    id.is_some_and(|id| !id.is_empty() && id.chars().all(|letter| letter.is_ascii_alphanumeric()))
 }
 
 fn is_gone(described: &Description) -> bool {
@@ -245,16 +214,17 @@ mod tests {
 
     #[rstest]
     #[case::an_api("https://a1b2c3.execute-api.eu-west-1.amazonaws.com/", true)]
-    #[case::in_china("https://a1b2c3.execute-api.eu-west-1.amazonaws.com.cn/", true)]
+    #[case::in_another_partition("https://a1b2c3.execute-api.eu-west-1.amazonaws.com.cn/", false)]
     #[case::another_region("https://a1b2c3.execute-api.us-east-1.amazonaws.com/", false)]
     #[case::another_host("https://example.com/", false)]
     #[case::a_look_alike(
         "https://a1b2c3.execute-api.eu-west-1.amazonaws.com@example.com/",
         false
     )]
+    #[case::without_a_name("https://.execute-api.eu-west-1.amazonaws.com/", false)]
     #[case::not_encrypted("http://a1b2c3.execute-api.eu-west-1.amazonaws.com/", false)]
     fn only_an_api_of_the_region_gets_requests(#[case] url: &str, #[case] expected: bool) {
-        assert_eq!(is_api(url, "eu-west-1"), expected);
+        assert_eq!(is_api(url, "eu-west-1", "amazonaws.com"), expected);
     }
 
     #[rstest]

@@ -13,7 +13,7 @@ use crate::client::{Client, read_clock};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::health::{Health, Reading};
-use crate::output::{ignore_closed, is_json, print_json, print_text};
+use crate::output::{ignore_closed, print};
 use crate::render::{build_table, format_table};
 
 /// The difference of two clocks from which signatures of AWS may fail soon: it refuses them after five minutes.
@@ -71,11 +71,7 @@ pub async fn check_stack(client: &Client, output: Output) -> Result<Exit, Comman
     checks.push(check_requests(client.stack.request_url.as_deref()));
     let health = Health::read(&client.configuration, &client.stack).await;
     checks.extend(check_health(&health));
-    if is_json(output) {
-        ignore_closed(print_json(&checks))?;
-    } else {
-        ignore_closed(print_text(&render(&checks)))?;
-    }
+    ignore_closed(print(output, &checks, || render(&checks)))?;
     let all_passed = checks.iter().all(|check| check.ok);
     Ok(if all_passed {
         Exit::Done

@@ -37,7 +37,6 @@ pub async fn execute(arguments: &Arguments) -> Result<Exit, CommandError> {
             init::run(init, &configuration, arguments.account.output).await
         }
         command => {
-            requests::check(command)?;
             let client = Client::connect(&arguments.account).await?;
             execute_on(&client, command, &arguments.account).await
         }
@@ -67,7 +66,7 @@ async fn execute_on(
         Command::Deploy(deploy) => {
             let recorded = requests::send(client, command).await?;
             if deploy.wait {
-                anstream::eprintln!("{}", recorded.result);
+                anstream::eprintln!("{}", recorded.result());
                 return wait::wait_for_verdict(client, deploy, &recorded, output).await;
             }
             requests::print_result(&recorded, output)?;

@@ -8,7 +8,7 @@ use crate::arguments::{Output, StatusArguments, TimelineArguments};
 use crate::client::{Client, read_clock};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::output::{is_json, print_json, print_text};
+use crate::output::print;
 use crate::render;
 
 /// The clock of this machine may be behind that of AWS by this.
@@ -41,16 +41,15 @@ pub async fn ask_target(client: &Client, name: &str) -> Result<TargetDetail, Com
 pub async fn show_status(client: &Client, chosen: &StatusArguments, output: Output) -> Shown {
     let mut status = ask_status(client).await?;
     if let Some(name) = &chosen.target {
-        // The stack knows which names are close.
-        let detail = ask_target(client, name).await?;
-        status.targets = vec![detail.status];
+        let targets = &mut status.targets;
+        targets.retain(|target| target.name == *name || target.target.as_str() == name);
+        if targets.is_empty() {
+            // The stack knows which names are close.
+            ask_target(client, name).await?;
+        }
     }
     status.targets.retain(|target| is_chosen(target, chosen));
-    if is_json(output) {
-        print_json(&status)?;
-    } else {
-        print_text(&render::render_status(&status))?;
-    }
+    print(output, &status, || render::render_status(&status))?;
     Ok(Exit::Done)
 }
 
@@ -67,11 +66,7 @@ fn is_chosen(target: &TargetStatus, chosen: &StatusArguments) -> bool {
 /// [`CommandError`] if the stack can't be asked, or if no target has the name.
 pub async fn explain(client: &Client, name: &str, output: Output) -> Shown {
     let detail = ask_target(client, name).await?;
-    if is_json(output) {
-        print_json(&detail)?;
-    } else {
-        print_text(&render::render_explanation(&detail))?;
-    }
+    print(output, &detail, || render::render_explanation(&detail))?;
     Ok(Exit::Done)
 }
 
@@ -94,11 +89,7 @@ pub async fn show_timeline(client: &Client, asked: &TimelineArguments, output: O
         runs.extend(part.into_iter().filter(|run| run.at < to || to == end));
         from = to;
     }
-    if is_json(output) {
-        print_json(&runs)?;
-    } else {
-        print_text(&render::render_timeline(&runs))?;
-    }
+    print(output, &runs, || render::render_timeline(&runs))?;
     Ok(Exit::Done)
 }
 
@@ -109,15 +100,12 @@ pub async fn show_timeline(client: &Client, asked: &TimelineArguments, output: O
 pub async fn list_incidents(client: &Client, output: Output) -> Shown {
     let status = ask_status(client).await?;
     let incidents = render::list_incidents(&status);
-    if is_json(output) {
-        let listed: Vec<Value> = incidents
-            .iter()
-            .map(|(name, incident)| json!({"target": name, "incident": incident}))
-            .collect();
-        print_json(&listed)?;
-    } else {
-        print_text(&render::render_incidents(&incidents, status.at))?;
-    }
+    let listed = incidents
+        .iter()
+        .map(|(name, incident)| json!({"target": name, "incident": incident}));
+    print(output, &listed.collect::<Vec<Value>>(), || {
+        render::render_incidents(&incidents, status.at)
+    })?;
     Ok(Exit::Done)
 }
 
@@ -127,17 +115,15 @@ pub async fn list_incidents(client: &Client, output: Output) -> Shown {
 /// [`CommandError`] if the stack can't be asked.
 pub async fn list_findings(client: &Client, output: Output) -> Shown {
     let status = ask_status(client).await?;
-    if is_json(output) {
-        let listed: Vec<Value> = status
-            .targets
-            .iter()
-            .filter(|target| !target.findings.is_empty())
-            .map(|target| json!({"target": target.name, "findings": target.findings}))
-            .collect();
-        print_json(&listed)?;
-    } else {
-        print_text(&render::render_findings(&status))?;
-    }
+    let with_findings = status
+        .targets
+        .iter()
+        .filter(|target| !target.findings.is_empty());
+    let listed =
+        with_findings.map(|target| json!({"target": target.name, "findings": target.findings}));
+    print(output, &listed.collect::<Vec<Value>>(), || {
+        render::render_findings(&status)
+    })?;
     Ok(Exit::Done)
 }
 
@@ -147,11 +133,9 @@ pub async fn list_findings(client: &Client, output: Output) -> Shown {
 /// [`CommandError`] if the stack can't be asked, or if no target has the name.
 pub async fn list_releases(client: &Client, name: &str, output: Output) -> Shown {
     let detail = ask_target(client, name).await?;
-    if is_json(output) {
-        print_json(&detail.releases)?;
-    } else {
-        print_text(&render::render_releases(&detail))?;
-    }
+    print(output, &detail.releases, || {
+        render::render_releases(&detail)
+    })?;
     Ok(Exit::Done)
 }
 
@@ -163,10 +147,6 @@ pub async fn plan_restore(client: &Client, name: &str, output: Output) -> Shown 
     let answer = client.ask(&json!({ "restore": name })).await?;
     let text = answer.get("text").and_then(Value::as_str);
     let text = text.ok_or_else(|| CommandError::Unreadable(answer.to_string()))?;
-    if is_json(output) {
-        print_json(&answer)?;
-    } else {
-        print_text(&format!("{text}\n"))?;
-    }
+    print(output, &answer, || format!("{text}\n"))?;
     Ok(Exit::Done)
 }

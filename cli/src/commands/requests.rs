@@ -11,21 +11,9 @@ use crate::arguments::{
 use crate::client::{Client, Recorded, read_clock};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::output::{is_json, print_json, print_text};
+use crate::output::print;
 
 type Fields = Map<String, Value>;
-
-/// Checks the arguments of a request before anything is called.
-///
-/// # Errors
-/// [`CommandError::Arguments`] if they are wrong.
-pub fn check(command: &Command) -> Result<(), CommandError> {
-    match command {
-        Command::Silence(silence) => build_silence(silence).map(drop),
-        Command::Pause(pause) => build_pause("pause", pause).map(drop),
-        _ => Ok(()),
-    }
-}
 
 /// Sends the request of a command.
 ///
@@ -39,12 +27,11 @@ pub async fn send(client: &Client, command: &Command) -> Result<Recorded, Comman
 /// Prints what follows from a request.
 ///
 /// # Errors
-/// [`CommandError::Machine`] if the answer is no JSON.
+/// [`CommandError`] if it can't be written.
 pub fn print_result(recorded: &Recorded, output: Output) -> Result<(), CommandError> {
-    if is_json(output) {
-        return print_json(&recorded.answer);
-    }
-    print_text(&format!("{}\n", recorded.result))
+    print(output, &recorded.answer, || {
+        format!("{}\n", recorded.result())
+    })
 }
 
 /// Returns the body of a request without its reason, and why it is sent.
@@ -59,8 +46,8 @@ fn build_request(command: &Command) -> Result<(Fields, &Why), CommandError> {
             &reject.why,
         ),
         Command::Rollback(rollback) => (build_rollback(rollback), &rollback.why),
-        Command::Pause(pause) => (build_pause("pause", pause)?, &pause.why),
-        Command::Silence(silence) => (build_silence(silence)?, &silence.why),
+        Command::Pause(pause) => (build_pause("pause", pause), &pause.why),
+        Command::Silence(silence) => (build_pause("silence", silence), &silence.why),
         Command::Resume(many) => (build_many("resume", &many.scope), &many.why),
         Command::Unsilence(many) => (build_many("unsilence", &many.scope), &many.why),
         Command::Backup(target) => (about("back-up", &target.target.target), &target.why),
@@ -105,15 +92,6 @@ fn build_rollback(rollback: &RollbackArguments) -> Fields {
     body
 }
 
-fn build_silence(silence: &PauseArguments) -> Result<Fields, CommandError> {
-    let body = build_pause("silence", silence)?;
-    if body.contains_key("until") {
-        return Ok(body);
-    }
-    let problem = "silence needs an end: --for 2h or --until 2026-12-01T08:00Z";
-    Err(CommandError::Arguments(problem.to_owned()))
-}
-
 fn fields(pairs: &[(&str, &str)]) -> Fields {
     let pairs = pairs.iter();
     pairs
@@ -135,19 +113,12 @@ fn build_many(name: &str, scope: &Scope) -> Fields {
     body
 }
 
-fn build_pause(name: &str, pause: &PauseArguments) -> Result<Fields, CommandError> {
+fn build_pause(name: &str, pause: &PauseArguments) -> Fields {
     let mut body = build_many(name, &pause.scope);
-    let end =
-        match pause.duration {
-            Some(duration) => Some(read_clock().checked_add(duration).map_err(|_| {
-                CommandError::Arguments("--for ends after the end of time".to_owned())
-            })?),
-            None => pause.until,
-        };
-    if let Some(end) = end {
-        body.insert("until".to_owned(), json!(end));
-    }
-    Ok(body)
+    let end = pause.duration.map(|duration| read_clock() + duration);
+    let end = end.or(pause.until);
+    body.extend(end.map(|end| ("until".to_owned(), json!(end))));
+    body
 }
 
 /// Approves an image: the named one, or the one that waits.
@@ -206,7 +177,7 @@ pub async fn acknowledge(
     if open.is_empty() {
         return Err(CommandError::Refused(describe_unknown(named, &status)));
     }
-    let mut answers = Vec::new();
+    let mut recorded = Vec::new();
     for (target, incident) in open {
         let body = fields(&[
             ("command", "acknowledge"),
@@ -219,16 +190,13 @@ pub async fn acknowledge(
             id: id.map(|id| format!("{id}-{}", incident.id)),
             ..ack.why.clone()
         };
-        let recorded = client.request(body, &why).await?;
-        if is_json(output) {
-            answers.push(recorded.answer);
-        } else {
-            print_result(&recorded, output)?;
-        }
+        recorded.push(client.request(body, &why).await?);
     }
-    if is_json(output) {
-        print_json(&answers)?;
-    }
+    let answers: Vec<&Value> = recorded.iter().map(|one| &one.answer).collect();
+    print(output, &answers, || {
+        let results = recorded.iter().map(|one| format!("{}\n", one.result()));
+        results.collect()
+    })?;
     Ok(Exit::Done)
 }
 

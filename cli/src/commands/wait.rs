@@ -13,8 +13,8 @@ use crate::arguments::{DeployArguments, Output};
 use crate::client::{Client, Recorded, read_clock};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::output::{ignore_closed, is_json, print_json, print_text};
-use crate::render::format_line;
+use crate::output::{ignore_closed, print};
+use crate::render::{describe_mode, format_line};
 
 /// The pauses between two questions: short ones at first.
 const SHORT_PAUSE: Duration = Duration::from_secs(5);
@@ -112,11 +112,8 @@ fn conclude(
         Progress::Rejected(text) => (Exit::Rejected, "rejected", text),
         Progress::Held(text) | Progress::Waiting(text) => (Exit::Held, "held", text),
     };
-    let printed = if is_json(output) {
-        print_json(&json!({"verdict": verdict, "reason": text, "target": detail}))
-    } else {
-        print_text(&format!("{text}\n"))
-    };
+    let answer = json!({"verdict": verdict, "reason": text, "target": detail});
+    let printed = print(output, &answer, || format!("{text}\n"));
     // The verdict is in the exit code, whoever reads the text.
     ignore_closed(printed)?;
     Ok(exit)
@@ -217,8 +214,9 @@ impl Wait {
     /// Returns what keeps the release from beginning, and does not end by itself.
     fn find_obstacle(&self, detail: &TargetDetail) -> Option<Progress> {
         let status = &detail.status;
-        if let Some(paused) = describe_mode(&status.mode) {
-            return Some(Progress::Held(format!("held: {paused}")));
+        if status.mode != TargetMode::Acting {
+            let mode = describe_mode(&status.mode);
+            return Some(Progress::Held(format!("held: {mode}")));
         }
         let is_late = detail.at.duration_since(self.asked_at) >= FIRST_LOOK;
         let holds = status.reported_holds().into_iter();
@@ -309,18 +307,6 @@ fn describe_rejection(detail: &TargetDetail, what: &str, since: Timestamp) -> St
         .chain(messages)
         .collect::<Vec<_>>()
         .join("\n")
-}
-
-/// Says why nothing is deployed to a target that Lamplighter does not act on.
-fn describe_mode(mode: &TargetMode) -> Option<String> {
-    match mode {
-        TargetMode::Acting => None,
-        TargetMode::Observing => Some("it is only observed".to_owned()),
-        TargetMode::Paused(pause) => Some(pause.clone()),
-        TargetMode::Off => Some("the stack is switched off".to_owned()),
-        TargetMode::NotManaged => Some("it is not managed".to_owned()),
-        TargetMode::Misconfigured => Some("its tag lamplighter:managed can't be read".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Reads what an account has: services, databases, caches and the log groups of services.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
@@ -8,6 +9,7 @@ use aws_sdk_ecs::types::{SchedulingStrategy, ServiceField, TaskDefinition};
 use lamplighter::model::Arn;
 
 use crate::error::CommandError;
+use crate::failure::describe_failure;
 
 /// The number of services that one call describes.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html>
@@ -239,16 +241,8 @@ async fn list_log_groups(
     Ok(found)
 }
 
-fn fail(call: &'static str, error: &impl ProvideErrorMetadata) -> CommandError {
-    let code = error.code().unwrap_or("no answer");
-    let message = error.message().unwrap_or_default();
-    CommandError::Aws {
-        call,
-        problem: format!("{code} {message}").trim_end().to_owned(),
-        remedy: if code.contains("AccessDenied") {
-            ". Use a role that may read the account, such as ReadOnlyAccess".to_owned()
-        } else {
-            String::new()
-        },
-    }
+fn fail<E: ProvideErrorMetadata + Error>(call: &'static str, error: &E) -> CommandError {
+    let if_denied =
+        "Use a role that may read the account, such as one with the policy ReadOnlyAccess";
+    describe_failure(call, if_denied, error)
 }

@@ -5,12 +5,12 @@ mod propose;
 mod render;
 
 use aws_config::SdkConfig;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::{InitArguments, Output};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::output::{print_json, print_text};
+use crate::output::print;
 use inventory::list_resources;
 use propose::Proposal;
 use render::render_proposals;
@@ -26,17 +26,15 @@ pub async fn run(
 ) -> Result<Exit, CommandError> {
     let found = list_resources(configuration).await?;
     let proposals: Vec<Proposal> = found.iter().map(Proposal::for_resource).collect();
-    match output {
-        Output::Json => {
-            let listed = proposals.iter().map(|proposal| {
-                json!({
-                    "resource": proposal.arn, "name": proposal.name, "tags": proposal.tags, "notes": proposal.notes,
-                    "is_tagged": proposal.is_tagged,
-                })
-            });
-            print_json(&listed.collect::<Vec<_>>())?;
-        }
-        Output::Table => print_text(&render_proposals(&proposals, arguments.format))?,
-    }
+    let listed = proposals.iter().map(|proposal| {
+        json!({
+            "resource": proposal.arn, "name": proposal.name, "tags": proposal.tags, "notes": proposal.notes,
+            "is_tagged": proposal.is_tagged,
+        })
+    });
+    let listed: Vec<Value> = listed.collect();
+    print(output, &listed, || {
+        render_proposals(&proposals, arguments.format)
+    })?;
     Ok(Exit::Done)
 }

@@ -96,13 +96,13 @@ impl Proposal {
 /// # Errors
 /// Why there is none.
 fn propose_deploy(image: &str) -> Result<String, String> {
+    // The text of a task definition could end the comment that it stands in.
+    let image: String = image
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .collect();
     let (host, path) = image.split_once('/').unwrap_or_default();
     if !host.contains(".dkr.ecr.") {
-        // The text of a task definition may end the comment that it stands in.
-        let image: String = image
-            .chars()
-            .filter(|letter| !letter.is_control())
-            .collect();
         return Err(format!(
             "its image {image} is not in ECR: Lamplighter can't release it"
         ));

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use lamplighter::model::Arn;
-use lamplighter::policy::{
-    self, ACK, APP, MANAGED, PREFIX, RUNBOOK, SILENCE, StackDefaults, StrayMistake,
-};
+use lamplighter::policy::{self, MANAGED, PREFIX, StackDefaults, StrayMistake, is_general_tag};
 
 use super::resource::Resource;
 
@@ -22,7 +20,7 @@ pub fn find_mistakes(resource: &Resource) -> Vec<String> {
         let managed = policy::parse_managed(tags).err();
         let stray = tags
             .keys()
-            .filter(|key| is_own(resource, key) && !is_general(key));
+            .filter(|key| is_own(resource, key) && !is_general_tag(key));
         let stray = stray.map(|key| {
             format!("tag {key} has no effect here - Lamplighter operates no such resources")
         });
@@ -46,7 +44,7 @@ pub fn find_mistakes(resource: &Resource) -> Vec<String> {
     let runbook = runbook.map(|value| format!("lamplighter:runbook: {value:?} is no web address"));
     let has_others = tags
         .keys()
-        .any(|key| key.starts_with(PREFIX) && !is_general(key) && is_own(resource, key));
+        .any(|key| key.starts_with(PREFIX) && !is_general_tag(key) && is_own(resource, key));
     let is_managed =
         tags.contains_key(MANAGED) || resource.unknown.iter().any(|key| key == MANAGED);
     let unmanaged = (has_others && !is_managed)
@@ -74,11 +72,6 @@ pub fn find_tag_mistakes(arn: &Arn, tags: &BTreeMap<String, String>) -> Vec<Stri
 /// Reports whether a tag is written on the resource itself.
 fn is_own(resource: &Resource, key: &str) -> bool {
     !resource.inherited.contains(key)
-}
-
-/// Reports whether a tag does no harm on any resource: stacks and providers give them to all of theirs.
-fn is_general(key: &str) -> bool {
-    [MANAGED, APP, SILENCE, ACK, RUNBOOK].contains(&key)
 }
 
 /// Says why AWS refuses a tag.

@@ -101,7 +101,7 @@ pub fn find_arn(kind: &str) -> Option<Arn> {
     let mut types = TYPES.iter();
     let (_, _, arn) =
         types.find(|(type_, terraform, _)| *type_ == kind || terraform.contains(&kind))?;
-    build_arn(arn)
+    Some(build_arn(arn))
 }
 
 /// Returns an ARN of a resource of a kind; its name and account are made up.
@@ -112,12 +112,12 @@ pub fn arn_of_kind(kind: Kind) -> Arn {
         Kind::Cache => "elasticache:replicationgroup:name",
         Kind::LogGroup => "logs:log-group:name",
     };
-    build_arn(arn).unwrap_or_else(|| Arn::new(arn))
+    build_arn(arn)
 }
 
-fn build_arn(short: &str) -> Option<Arn> {
-    let (service, resource) = short.split_once(':')?;
-    Some(Arn::new(format!(
+fn build_arn(short: &str) -> Arn {
+    let (service, resource) = short.split_once(':').unwrap_or_default();
+    Arn::new(format!(
         "arn:aws:{service}:eu-west-1:123456789012:{resource}"
-    )))
+    ))
 }

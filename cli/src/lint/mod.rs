@@ -11,12 +11,12 @@ mod terraform;
 use std::fmt::Write as _;
 use std::io::Read as _;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::{LintArguments, Output};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::output::{ignore_closed, print_json, print_text};
+use crate::output::{ignore_closed, print};
 use check::find_mistakes;
 pub use check::find_tag_mistakes;
 pub use explain::explain_tags;
@@ -38,18 +38,14 @@ pub fn run(arguments: &LintArguments, output: Output) -> Result<Exit, CommandErr
         })
         .collect();
     let count: usize = checked.iter().map(|(_, mistakes)| mistakes.len()).sum();
-    match output {
-        Output::Json => {
-            let listed = checked.iter().map(|(resource, mistakes)| {
-                json!({
-                    "resource": resource.name, "tags": resource.tags, "mistakes": mistakes,
-                    "unknown": resource.unknown,
-                })
-            });
-            ignore_closed(print_json(&listed.collect::<Vec<_>>()))?;
-        }
-        Output::Table => ignore_closed(print_text(&render(&checked, arguments.quiet)))?,
-    }
+    let listed = checked.iter().map(|(resource, mistakes)| {
+        json!({
+            "resource": resource.name, "tags": resource.tags, "mistakes": mistakes,
+            "unknown": resource.unknown,
+        })
+    });
+    let listed: Vec<Value> = listed.collect();
+    ignore_closed(print(output, &listed, || render(&checked, arguments.quiet)))?;
     Ok(if count > 0 {
         Exit::Rejected
     } else {

@@ -133,7 +133,9 @@ fn describe_backups(backups: &BackupStatus, detail: &TargetDetail) -> Vec<String
     std::iter::once(newest).chain(point).chain(drill).collect()
 }
 
-fn describe_mode(mode: &TargetMode) -> String {
+/// Says what Lamplighter may do with a target.
+#[must_use]
+pub fn describe_mode(mode: &TargetMode) -> String {
     match mode {
         TargetMode::Acting => "Lamplighter acts on it".to_owned(),
         TargetMode::Observing => "Lamplighter observes it, and changes nothing".to_owned(),

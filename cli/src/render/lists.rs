@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use comfy_table::Cell;
 use jiff::Timestamp;
-use lamplighter::status::{OpenIncident, StackStatus, TargetDetail};
+use lamplighter::status::{OpenIncident, ReleaseEntry, StackStatus, TargetDetail};
 
 use super::table::{build_table, format_table, severity_cell};
 use super::time::{format_age, format_time};
@@ -70,20 +70,11 @@ pub fn render_findings(status: &StackStatus) -> String {
 #[must_use]
 pub fn render_releases(detail: &TargetDetail) -> String {
     let history = &detail.releases;
-    if history.releases.is_empty() {
-        return format!("{}: no releases yet\n", detail.status.name);
-    }
-    let mut table = build_table(&["AT", "TAG", "DIGEST", "REVISION", "RESULT"]);
-    for release in &history.releases {
-        table.add_row(vec![
-            format_time(release.at),
-            release.tag.clone(),
-            release.digest.short_digest(),
-            release.revision.clone().unwrap_or_default(),
-            release.result.describe(),
-        ]);
-    }
-    let mut text = format_table(&table);
+    let mut text = if history.releases.is_empty() {
+        format!("{}: no releases yet\n", detail.status.name)
+    } else {
+        render_history(&history.releases)
+    };
     let others = history.quarantined.iter().filter(|(digest, _)| {
         let mut releases = history.releases.iter();
         releases.all(|release| release.digest != **digest)
@@ -92,4 +83,18 @@ pub fn render_releases(detail: &TargetDetail) -> String {
         let _ = writeln!(text, "quarantined: {}: {reason}", digest.short_digest());
     }
     text
+}
+
+fn render_history(releases: &[ReleaseEntry]) -> String {
+    let mut table = build_table(&["AT", "TAG", "DIGEST", "REVISION", "RESULT"]);
+    for release in releases {
+        table.add_row(vec![
+            format_time(release.at),
+            release.tag.clone(),
+            release.digest.short_digest(),
+            release.revision.clone().unwrap_or_default(),
+            release.result.describe(),
+        ]);
+    }
+    format_table(&table)
 }

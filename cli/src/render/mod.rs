@@ -7,7 +7,7 @@ mod table;
 mod time;
 mod timeline;
 
-pub use explanation::{format_line, render_explanation};
+pub use explanation::{describe_mode, format_line, render_explanation};
 pub use lists::{list_incidents, render_findings, render_incidents, render_releases};
 pub use status::render_status;
 pub use table::{build_table, format_table};

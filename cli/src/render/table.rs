@@ -19,14 +19,11 @@ pub fn build_table(headers: &[&str]) -> Table {
 /// Formats a table, without blanks at the ends of lines.
 #[must_use]
 pub fn format_table(table: &Table) -> String {
-    let mut lines: Vec<String> = table
-        .lines()
-        .map(|line| {
-            line.trim_end()
-                .strip_prefix(' ')
-                .map_or_else(|| line.trim_end().to_owned(), str::to_owned)
-        })
-        .collect();
+    let lines = table.lines().map(|line| {
+        let line = line.trim_end();
+        line.strip_prefix(' ').unwrap_or(line).to_owned()
+    });
+    let mut lines: Vec<String> = lines.collect();
     lines.push(String::new());
     lines.join("\n")
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use lamplighter::plan::Outcome;
-use lamplighter::status::{ActionsOfRun, Deed};
+use lamplighter::status::{ActionsOfRun, StepResult};
 
 use super::time::format_time;
 
@@ -22,17 +22,17 @@ pub fn render_timeline(runs: &[ActionsOfRun]) -> String {
             run.name,
             run.operation
         );
-        for deed in &run.deeds {
-            let _ = writeln!(text, "    {}", format_deed(deed));
+        for step in &run.steps {
+            let _ = writeln!(text, "    {}", format_step(step));
         }
         let _ = writeln!(text, "    {}", run.describe_reason());
     }
     text
 }
 
-fn format_deed(deed: &Deed) -> String {
-    let what = &deed.what;
-    match &deed.outcome {
+fn format_step(step: &StepResult) -> String {
+    let what = &step.what;
+    match &step.outcome {
         Outcome::Done(_) => what.clone(),
         Outcome::Failed(error) => format!("{what}: failed: {error}"),
         Outcome::Withheld(reason) => format!("{what}: withheld: {reason}"),

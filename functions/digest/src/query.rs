@@ -90,7 +90,8 @@ impl Query {
                     let problem = "actions: ask about 24 hours at most".to_owned();
                     return Err(MalformedEvent(problem).into());
                 }
-                let records = ledger.list_records(*from - LONGEST_RUN, *to).await?;
+                let earlier = from.checked_sub(LONGEST_RUN).unwrap_or(*from);
+                let records = ledger.list_records(earlier, *to).await?;
                 let records: Vec<_> = records
                     .into_iter()
                     .filter(|record| is_asked(&record.target, target.as_deref()))

@@ -9,14 +9,13 @@ use lamplighter::model::{
     TargetGroup, TargetHealthCheck, TaskDefinition,
 };
 use lamplighter::plan::{Action, ApplyAlarms, MonitoringAction};
-use lamplighter::policy::StackDefaults;
+use lamplighter::policy::{StackDefaults, StrayMistake};
 use lamplighter::state::TargetState;
 use lamplighter::{Event, Plan};
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::{Enroll, Member, Observed, OwnAlarm, StrayTag, Subject, decide};
-use lamplighter::policy::StrayMistake;
 
 pub const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
 

@@ -2,9 +2,7 @@
 
 use super::ledger::wait_until_idle;
 use super::stack::Stack;
-use super::workload::{
-    NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
-};
+use super::workload::{create_web, deployed_image, push_image, tag_service};
 
 /// Starts a stack with `shop/web`, which tracks `RC_x.x.x` and runs RC_1.1.0. Returns the stack, the service and the digest.
 ///
@@ -22,18 +20,7 @@ pub fn start_live_service(parameters: &[(&str, &str)]) -> (Stack, String, String
 /// # Panics
 /// Where the stack does not release.
 pub fn release_first_image(stack: &Stack) -> (String, String) {
-    create_repository(stack, "shop/web");
-    let image = image("shop/web", "RC_1.0.0");
-    let web = create_service(
-        stack,
-        &NewService {
-            cluster: "shop",
-            name: "web",
-            image: &image,
-            architecture: "ARM64",
-            tags: &[],
-        },
-    );
+    let web = create_web(stack, &[]);
     wait_until_idle(stack);
     let tags = [
         ("lamplighter:managed", "true"),

@@ -85,6 +85,23 @@ pub fn create_service(stack: &Stack, service: &NewService<'_>) -> String {
     arn
 }
 
+/// Makes the repository `shop/web` and a service of that name with these tags, whose image is RC_1.0.0 of it. Returns its ARN.
+///
+/// # Panics
+/// Where the stack refuses.
+pub fn create_web(stack: &Stack, tags: &[(&str, &str)]) -> String {
+    create_repository(stack, "shop/web");
+    let image = image("shop/web", "RC_1.0.0");
+    let web = NewService {
+        cluster: "shop",
+        name: "web",
+        image: &image,
+        architecture: "ARM64",
+        tags,
+    };
+    create_service(stack, &web)
+}
+
 /// The secret that the tasks of a family read.
 #[must_use]
 pub fn secret_arn(family: &str) -> String {

@@ -4,9 +4,7 @@ use e2e::testkit::backups::{backed_up, name, set_state, snapshots, taken_on};
 use e2e::testkit::ledger::{journal, wait_until_idle};
 use e2e::testkit::stack::Stack;
 use e2e::testkit::traffic::{create_database, tag_database};
-use e2e::testkit::workload::{
-    NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
-};
+use e2e::testkit::workload::{create_web, deployed_image, push_image, tag_service};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -615,16 +613,7 @@ fn a_rollout_waits_for_the_snapshot_of_its_database() {
         &[app[0], app[1], ("lamplighter:backup", "every=24h")],
     );
     stack.control("settings", json!({"events": true}));
-    create_repository(&stack, "shop/web");
-    let image = image("shop/web", "RC_1.0.0");
-    let web = NewService {
-        cluster: "shop",
-        name: "web",
-        image: &image,
-        architecture: "ARM64",
-        tags: &app,
-    };
-    let web = create_service(&stack, &web);
+    let web = create_web(&stack, &app);
     tag_service(
         &stack,
         &web,

@@ -4,9 +4,7 @@ use std::net::TcpListener;
 
 use e2e::testkit::ledger::wait_until_idle;
 use e2e::testkit::stack::Stack;
-use e2e::testkit::workload::{
-    NewService, create_repository, create_service, image, push_image, tag_service,
-};
+use e2e::testkit::workload::{create_web, push_image, tag_service};
 use serde_json::json;
 
 fn told(stack: &Stack, what: &str) -> usize {
@@ -25,16 +23,7 @@ fn moves(stack: &Stack, to: &str) {
 /// `shop/web` in the deployment group `shop/web`, with RC_1.1.0 live on it.
 fn live(tag: &str) -> (Stack, String) {
     let stack = Stack::start(&[]).unwrap();
-    create_repository(&stack, "shop/web");
-    let image = image("shop/web", "RC_1.0.0");
-    let web = NewService {
-        cluster: "shop",
-        name: "web",
-        image: &image,
-        architecture: "ARM64",
-        tags: &[],
-    };
-    let web = create_service(&stack, &web);
+    let web = create_web(&stack, &[]);
     let group = json!({"cluster": "shop", "service": "web", "application": "shop", "group": "web"});
     stack.control("code_group", group);
     wait_until_idle(&stack);

@@ -5,9 +5,7 @@ use e2e::testkit::command::{Ran, finish, run_aws_cli, run_command, run_with_inpu
 use e2e::testkit::ledger::wait_until_idle;
 use e2e::testkit::live_service::{start_live_service, wait_until_runs};
 use e2e::testkit::stack::Stack;
-use e2e::testkit::workload::{
-    NewService, create_repository, create_service, deployed_image, image, push_image,
-};
+use e2e::testkit::workload::{create_web, deployed_image, push_image};
 use serde_json::{Value, json};
 
 /// Runs the command, which has to succeed, and returns what it printed.
@@ -194,16 +192,7 @@ fn a_mistake_gets_a_clear_answer() {
 #[test]
 fn an_account_is_tagged_by_the_proposed_commands() {
     let stack = Stack::start(&[]).unwrap();
-    create_repository(&stack, "shop/web");
-    let image = image("shop/web", "RC_1.0.0");
-    let web = NewService {
-        cluster: "shop",
-        name: "web",
-        image: &image,
-        architecture: "ARM64",
-        tags: &[],
-    };
-    create_service(&stack, &web);
+    create_web(&stack, &[]);
     let group = json!({"logGroupName": "/shop-web"});
     stack.call("logs", "CreateLogGroup", group).unwrap();
     let proposed = run(&stack, &["init"]);

@@ -9,7 +9,7 @@ use std::thread;
 use e2e::testkit::ledger::{age_attempts, age_state, wait_until_idle};
 use e2e::testkit::stack::Stack;
 use e2e::testkit::workload::{
-    NewService, create_repository, create_service, deployed_image, describe, image, push_image,
+    NewService, create_service, create_web, deployed_image, describe, image, push_image,
     tag_service, task_definition,
 };
 use serde_json::{Value, json};
@@ -55,16 +55,7 @@ fn ends(stack: &Stack, how: &str) {
 fn live() -> (Stack, String, String) {
     let stack = Stack::start(&[]).unwrap();
     stack.control("settings", json!({"rollouts": "manual"}));
-    create_repository(&stack, "shop/web");
-    let image = image("shop/web", "RC_1.0.0");
-    let web = NewService {
-        cluster: "shop",
-        name: "web",
-        image: &image,
-        architecture: "ARM64",
-        tags: &[],
-    };
-    let web = create_service(&stack, &web);
+    let web = create_web(&stack, &[]);
     wait_until_idle(&stack);
     tag_service(
         &stack,

@@ -3,10 +3,7 @@
 use e2e::testkit::ledger::{age_state, wait_until_idle};
 use e2e::testkit::shifting::{TwoGroups, behind_two_groups, carried, stage};
 use e2e::testkit::stack::Stack;
-use e2e::testkit::workload::{
-    NewService, create_repository, create_service, deployed_image, describe, image, push_image,
-    tag_service,
-};
+use e2e::testkit::workload::{create_web, deployed_image, describe, push_image, tag_service};
 use serde_json::{Value, json};
 
 fn told(stack: &Stack, what: &str) -> usize {
@@ -21,16 +18,7 @@ fn told(stack: &Stack, what: &str) -> usize {
 fn shifting(tag: &str) -> (Stack, String, TwoGroups) {
     let stack = Stack::start(&[]).unwrap();
     stack.control("settings", json!({"rollouts": "manual"}));
-    create_repository(&stack, "shop/web");
-    let image = image("shop/web", "RC_1.0.0");
-    let web = NewService {
-        cluster: "shop",
-        name: "web",
-        image: &image,
-        architecture: "ARM64",
-        tags: &[],
-    };
-    let web = create_service(&stack, &web);
+    let web = create_web(&stack, &[]);
     let groups = behind_two_groups(&stack, "web");
     wait_until_idle(&stack);
     let tag = format!("tag=RC_x.x.x repo=shop/web {tag}");
@@ -215,16 +203,7 @@ fn approve_yes_holds_the_release_after_its_test() {
 #[test]
 fn an_unsupported_strategy_is_notified_and_the_release_rolls() {
     let stack = Stack::start(&[]).unwrap();
-    create_repository(&stack, "shop/web");
-    let image = image("shop/web", "RC_1.0.0");
-    let web = NewService {
-        cluster: "shop",
-        name: "web",
-        image: &image,
-        architecture: "ARM64",
-        tags: &[],
-    };
-    let web = create_service(&stack, &web);
+    let web = create_web(&stack, &[]);
     wait_until_idle(&stack);
     let tag = "tag=RC_x.x.x repo=shop/web strategy=linear";
     tag_service(

@@ -87,6 +87,15 @@ fn the_actions_of_a_period_are_listed_oldest_first() {
     insta::assert_snapshot!(render::render_timeline(&of_web));
 }
 
+/// A period at the beginning of time is answered as any other.
+#[test]
+fn a_period_without_actions_is_empty() {
+    let world = evening();
+    let first = "-009999-01-02T01:59:59Z";
+    let query = json!({"actions": {"from": first, "to": first, "target": null}});
+    assert_eq!(ask::<Vec<ActionsOfRun>>(&world, &query), Vec::new());
+}
+
 #[rstest]
 #[case::misspelt(json!({"target": {"name": "shop/wbe"}}), "did you mean shop/web?")]
 #[case::unknown(json!({"weather": {}}), "query is none that this version answers")]

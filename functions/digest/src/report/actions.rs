@@ -23,17 +23,9 @@ fn outcomes_of<'a>(intent: &Record, records: &'a [Record]) -> &'a [Outcome] {
     let outcome = records.iter().find(|record| {
         record.kind == RecordKind::Outcome
             && record.at >= intent.at
-            && run_key(record) == run_key(intent)
+            && record.run_key() == intent.run_key()
     });
     outcome.map_or(&[], |record| &record.outcomes)
-}
-
-/// The key that an intent and its outcome share: event, operation and target.
-type RunKey<'a> = (&'a str, &'a str, &'a str);
-
-/// Returns the key of the run that a record belongs to.
-fn run_key(record: &Record) -> RunKey<'_> {
-    (&record.event_id, &record.operation, record.target.as_str())
 }
 
 fn is_done(outcome: &Outcome) -> bool {

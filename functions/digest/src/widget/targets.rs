@@ -3,7 +3,7 @@
 use lamplighter::notify::Severity;
 use lamplighter::notify::console_link;
 use lamplighter::notify::html::escape_html;
-use lamplighter::status::{BackupStatus, Condition, StatusLine, TargetStatus};
+use lamplighter::status::{BackupStatus, Condition, OtherIncident, StatusLine, TargetStatus};
 use serde_json::json;
 
 use crate::duration::format_age;
@@ -14,7 +14,6 @@ use crate::html::{
 use crate::lines::list_facts;
 use crate::report::DailyReport;
 use crate::widget::filter::Filter;
-use lamplighter::status::OtherIncident;
 
 /// The number of targets up to which healthy ones are listed without being asked for.
 const FEW_TARGETS: usize = 25;

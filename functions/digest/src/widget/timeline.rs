@@ -55,23 +55,23 @@ pub fn render_timeline(
 
 /// Renders what was done, the steps that were not done, and the reason.
 fn render_run(run: &ActionsOfRun, theme: &Theme) -> String {
-    let deeds = run.deeds.iter();
-    let deeds = deeds.map(|deed| render_deed(&deed.what, &deed.outcome, theme));
+    let steps = run.steps.iter();
+    let steps = steps.map(|step| render_step(&step.what, &step.outcome, theme));
     let reason = color_span(theme.quiet, &escape_html(&run.describe_reason()));
-    deeds.chain([reason]).collect::<Vec<_>>().join("<br>")
+    steps.chain([reason]).collect::<Vec<_>>().join("<br>")
 }
 
-fn render_deed(deed: &str, outcome: &Outcome, theme: &Theme) -> String {
-    let deed = escape_html(deed);
+fn render_step(step: &str, outcome: &Outcome, theme: &Theme) -> String {
+    let step = escape_html(step);
     match outcome {
-        Outcome::Done(_) => deed,
+        Outcome::Done(_) => step,
         Outcome::Failed(error) => color_span(
             theme.bad,
-            &format!("{deed}: failed: {}", escape_html(error)),
+            &format!("{step}: failed: {}", escape_html(error)),
         ),
         Outcome::Withheld(reason) => color_span(
             theme.held,
-            &format!("{deed}: withheld: {}", escape_html(reason)),
+            &format!("{step}: withheld: {}", escape_html(reason)),
         ),
     }
 }

@@ -57,7 +57,7 @@ pub use stack::{
     DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, LifecycleHook, Mode,
     REQUEST_FUNCTION_VARIABLE, STATUS_FUNCTION_VARIABLE, SignedLinks, StackDefaults,
 };
-pub use stray::StrayMistake;
+pub use stray::{StrayMistake, is_general_tag};
 pub use tag_selector::TagSelector;
 pub use time_window::TimeWindow;
 pub use version::{SemverRange, TagPattern};

@@ -111,13 +111,18 @@ fn find_mistake(key: &str, works_on: &'static str, arn: &Arn) -> Option<StrayMis
 /// tags, or must be managed for a service or a database.
 fn is_misplaced(key: &str, works_on: &str, arn: &Arn) -> bool {
     let kind = kind_of(arn);
-    // CloudFormation gives the tags of a stack to each of its resources.
-    let is_general = [MANAGED, APP, SILENCE, ACK, RUNBOOK].contains(&key);
     match kind {
         Some("cluster") => true,
-        Some(kind) => !is_general && !works_on.split(", ").any(|one| one == kind),
+        Some(kind) => !is_general_tag(key) && !works_on.split(", ").any(|one| one == kind),
         None => false,
     }
+}
+
+/// Reports whether a tag does no harm on any resource: CloudFormation gives the tags of a stack to each of its resources, and
+/// Terraform those of a provider.
+#[must_use]
+pub fn is_general_tag(key: &str) -> bool {
+    [MANAGED, APP, SILENCE, ACK, RUNBOOK].contains(&key)
 }
 
 /// Returns the kind of a resource as the table of tags names it, or `cluster` for an ECS cluster.

@@ -53,6 +53,17 @@ pub enum RecordKind {
     Outcome,
 }
 
+/// The key that an intent and its outcome share: event, operation and target.
+pub type RunKey<'a> = (&'a str, &'a str, &'a str);
+
+impl Record {
+    /// Returns the key of the run that the record belongs to.
+    #[must_use]
+    pub fn run_key(&self) -> RunKey<'_> {
+        (&self.event_id, &self.operation, self.target.as_str())
+    }
+}
+
 /// The reason why a ledger operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {

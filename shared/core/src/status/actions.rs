@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Outcome, Plan};
-use crate::ports::ledger::{Record, RecordKind};
+use crate::ports::ledger::{Record, RecordKind, RunKey};
 
 /// The actions of one run about a target, and their reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub struct ActionsOfRun {
     pub name: String,
     /// The name of the function.
     pub operation: String,
-    pub deeds: Vec<Deed>,
+    pub steps: Vec<StepResult>,
     pub reason: String,
     /// The titles of the notifications, unless the reason contains them.
     pub notified: Vec<String>,
@@ -24,13 +24,10 @@ pub struct ActionsOfRun {
 
 /// One step of a plan, and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deed {
+pub struct StepResult {
     pub what: String,
     pub outcome: Outcome,
 }
-
-/// The key that an intent and its outcome share: event, operation and target.
-type RunKey<'a> = (&'a str, &'a str, &'a str);
 
 impl ActionsOfRun {
     /// Lists what the runs of some records did, in the order of their outcomes. `records`: in the order of writing.
@@ -42,10 +39,10 @@ impl ActionsOfRun {
         for record in records {
             match record.kind {
                 RecordKind::Intent => {
-                    plans.extend(record.plan.as_ref().map(|plan| (run_key(record), plan)));
+                    plans.extend(record.plan.as_ref().map(|plan| (record.run_key(), plan)));
                 }
                 RecordKind::Outcome => {
-                    let plan = plans.remove(&run_key(record));
+                    let plan = plans.remove(&record.run_key());
                     runs.push(Self::of_record(record, plan));
                 }
                 RecordKind::Nothing => {}
@@ -56,9 +53,9 @@ impl ActionsOfRun {
 
     fn of_record(record: &Record, plan: Option<&Plan>) -> Self {
         let steps = plan.map_or(&[][..], |plan| &plan.steps);
-        let deeds = record.outcomes.iter().enumerate().map(|(n, outcome)| {
+        let results = record.outcomes.iter().enumerate().map(|(n, outcome)| {
             let what = steps.get(n).map(|step| step.action.describe());
-            Deed {
+            StepResult {
                 what: what.unwrap_or_else(|| "a step".to_owned()),
                 outcome: outcome.clone(),
             }
@@ -68,7 +65,7 @@ impl ActionsOfRun {
             at: record.at,
             name: record.target.display_name(),
             operation: record.operation.clone(),
-            deeds: deeds.collect(),
+            steps: results.collect(),
             reason: record.reason.clone(),
             notified: notified
                 .filter(|title| !record.reason.contains(*title))
@@ -86,9 +83,4 @@ impl ActionsOfRun {
             .collect();
         texts.join("; ")
     }
-}
-
-/// Returns the key of the run that a record belongs to.
-fn run_key(record: &Record) -> RunKey<'_> {
-    (&record.event_id, &record.operation, record.target.as_str())
 }

@@ -20,7 +20,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use actions::{ActionsOfRun, Deed};
+pub use actions::{ActionsOfRun, StepResult};
 pub use activity::Activity;
 pub use backups::BackupStatus;
 pub use condition::Condition;
