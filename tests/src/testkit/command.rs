@@ -17,12 +17,43 @@ pub struct Ran {
     pub stderr: String,
 }
 
+/// A command that runs. It is stopped with the test that started it.
+pub struct Running(Option<Child>);
+
+impl Running {
+    /// Returns `Some` once the command has ended.
+    ///
+    /// # Panics
+    /// Where its state is unknown.
+    pub fn has_ended(&mut self) -> Option<()> {
+        let child = self.0.as_mut()?;
+        child.try_wait().unwrap().map(drop)
+    }
+
+    /// Waits until the command ends.
+    ///
+    /// # Panics
+    /// Where its output can't be read.
+    pub fn finish(mut self) -> Ran {
+        finish(self.0.take().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 /// Runs the command to its end.
 ///
 /// # Panics
 /// Where it does not start.
 pub fn run_command(stack: &Stack, arguments: &[&str]) -> Ran {
-    finish(start_command(stack, arguments))
+    start_command(stack, arguments).finish()
 }
 
 /// Runs the command with a text on its standard input.
@@ -30,22 +61,21 @@ pub fn run_command(stack: &Stack, arguments: &[&str]) -> Ran {
 /// # Panics
 /// Where it does not start, or does not read.
 pub fn run_with_input(stack: &Stack, arguments: &[&str], input: &str) -> Ran {
-    let mut child = start_command(stack, arguments);
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.as_bytes()).unwrap();
-    drop(stdin);
-    finish(child)
+    let mut running = start_command(stack, arguments);
+    let stdin = running.0.as_mut().and_then(|child| child.stdin.take());
+    stdin.unwrap().write_all(input.as_bytes()).unwrap();
+    running.finish()
 }
 
 /// Starts the command.
 ///
 /// # Panics
 /// Where it does not start.
-pub fn start_command(stack: &Stack, arguments: &[&str]) -> Child {
+pub fn start_command(stack: &Stack, arguments: &[&str]) -> Running {
     let executable = setup().unwrap().binaries.join("lamplighter");
     let url = find_request_url(stack);
     let own = url.iter().flat_map(|url| ["--request-url", url]);
-    Command::new(executable)
+    let child = Command::new(executable)
         .args(arguments)
         .args(own)
         .env_clear()
@@ -56,14 +86,11 @@ pub fn start_command(stack: &Stack, arguments: &[&str]) -> Child {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap()
+        .unwrap();
+    Running(Some(child))
 }
 
-/// Waits until a command ends.
-///
-/// # Panics
-/// Where its output can't be read.
-pub fn finish(child: Child) -> Ran {
+fn finish(child: Child) -> Ran {
     let Output {
         status,
         stdout,

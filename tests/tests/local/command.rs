@@ -1,7 +1,7 @@
 //! The command `lamplighter`, end to end: the real executable against the real functions.
 
 use e2e::testkit::alerts::{notice, sweep, tell};
-use e2e::testkit::command::{Ran, finish, run_aws_cli, run_command, run_with_input, start_command};
+use e2e::testkit::command::{Ran, run_aws_cli, run_command, run_with_input, start_command};
 use e2e::testkit::ledger::wait_until_idle;
 use e2e::testkit::live_service::{start_live_service, wait_until_runs};
 use e2e::testkit::stack::Stack;
@@ -24,10 +24,10 @@ fn fail(stack: &Stack, arguments: &[&str], code: i32) -> String {
 
 /// Runs the command while the sweeps run, until it ends.
 fn run_to_the_verdict(stack: &Stack, arguments: &[&str]) -> Ran {
-    let mut child = start_command(stack, arguments);
+    let mut running = start_command(stack, arguments);
     let what = format!("{arguments:?} ends");
-    stack.sweep_until("Sweep", &what, || child.try_wait().unwrap());
-    finish(child)
+    stack.sweep_until("Sweep", &what, || running.has_ended());
+    running.finish()
 }
 
 /// The day of an operator, and of a pipeline that waits for verdicts.
@@ -92,18 +92,18 @@ fn an_operator_sees_and_steers_from_one_place() {
     wait_until_runs(&stack, &web, &first);
 }
 
-/// The image is rejected before the command sees it: it ends with 1 and the reason.
+/// ECS gives the rollout up while the pipeline waits: the command ends with 1 and the reason.
 #[test]
 fn a_pipeline_hears_of_a_rejected_release() {
     let (stack, web, _) = start_live_service(&[("RequestApi", "yes")]);
     stack.control("settings", json!({"rollouts": "manual"}));
     let hotfix = push_image(&stack, "shop/web", "hotfix-1", &["arm64"], "c");
-    let mut child = start_command(&stack, &["deploy", "shop/web", "hotfix-1", "--wait"]);
+    let mut running = start_command(&stack, &["deploy", "shop/web", "hotfix-1", "--wait"]);
     wait_until_runs(&stack, &web, &hotfix);
     let end = json!({"cluster": "shop", "service": "web", "how": "FAILED"});
     stack.control("deployment", end);
-    stack.sweep_until("Sweep", "the command ends", || child.try_wait().unwrap());
-    let ran = finish(child);
+    stack.sweep_until("Sweep", "the command ends", || running.has_ended());
+    let ran = running.finish();
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(
         ran.stdout.contains("shop/web: hotfix-1 rejected: "),
