@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::values::{parse_address, parse_duration, parse_period, parse_time};
+use crate::values::{parse_address, parse_duration, parse_period, parse_played_tag, parse_time};
 
 /// Shows and steers what Lamplighter does in one AWS account and region.
 #[derive(Debug, Clone, Parser)]
@@ -146,6 +146,13 @@ pub enum Command {
         what is tagged like this. A role with the policy ReadOnlyAccess may run it."
     )]
     Init(InitArguments),
+    /// Plays the last days of services under Lamplighter: tasks, cost and alarms against what really ran. It only reads
+    #[command(
+        after_help = "Examples:\n  lamplighter preview --html preview.html\n  lamplighter preview shop/web --set 'lamplighter:scale=min=3 max=12 \
+        rps=20'\n\nIt needs no stack. A role with the policy ReadOnlyAccess may run it. CloudWatch charges 0.01 USD for 1,000 metrics that are \
+        read, which are about a dozen for each service, and keeps minutes for 15 days."
+    )]
+    Preview(PreviewArguments),
     /// Prints the completions of a shell
     #[command(
         after_help = "Example:\n  lamplighter completions bash > /etc/bash_completion.d/lamplighter"
@@ -312,6 +319,24 @@ pub struct InitArguments {
     /// How tags are written
     #[arg(long, value_enum, default_value_t = Format::Cli)]
     pub format: Format,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct PreviewArguments {
+    /// Service as cluster/name, such as shop/web, or its ARN; all of them by default
+    pub target: Option<String>,
+    /// How many days back
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u8).range(1..=15))]
+    pub days: u8,
+    /// Tag to play instead of the one that the service has: lamplighter:scale, lamplighter:schedule or lamplighter:alarms
+    #[arg(long, value_name = "KEY=VALUE", requires = "target", value_parser = parse_played_tag)]
+    pub set: Vec<(String, String)>,
+    /// How long a task takes until it serves, such as 90s; rounded up to minutes
+    #[arg(long, default_value = "1m", value_parser = parse_duration)]
+    pub startup: SignedDuration,
+    /// Writes a page with charts, too
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// How proposed tags are written.

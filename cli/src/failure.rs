@@ -3,8 +3,23 @@
 use std::error::Error;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
+use lamplighter::AwsError;
 
 use crate::error::CommandError;
+
+/// Describes a call that an adapter made. `if_denied`: what helps if the user lacks the permission.
+pub fn describe_aws_error(error: &AwsError, if_denied: &str) -> CommandError {
+    let remedy = if error.code.contains("AccessDenied") {
+        format!(". {if_denied}")
+    } else {
+        String::new()
+    };
+    CommandError::Aws {
+        call: error.call,
+        problem: format!("{}: {}: {}", error.target, error.code, error.message),
+        remedy,
+    }
+}
 
 /// Describes a failed call. `if_denied`: what helps if the user lacks the permission.
 pub fn describe_failure<E: ProvideErrorMetadata + Error>(

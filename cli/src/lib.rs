@@ -14,6 +14,7 @@ mod health;
 mod init;
 mod lint;
 mod output;
+pub mod preview;
 pub mod render;
 mod stack;
 mod values;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-pub use arguments::Arguments;
+pub use arguments::{Arguments, PreviewArguments};
 pub use error::CommandError;
 pub use exit::Exit;
 pub use health::OWN_ALARMS;

@@ -42,6 +42,31 @@ pub fn parse_period(text: &str) -> Result<SignedDuration, String> {
     Ok(period)
 }
 
+/// Reports whether a preview plays a tag.
+#[must_use]
+pub fn is_played(key: &str) -> bool {
+    const PLAYED: [&str; 3] = [
+        "lamplighter:scale",
+        "lamplighter:schedule",
+        "lamplighter:alarms",
+    ];
+    let base = key.split_once('.').map_or(key, |(base, _)| base);
+    PLAYED.contains(&base)
+}
+
+/// Parses a tag that a preview plays: `lamplighter:scale=min=2 max=8`.
+pub fn parse_played_tag(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or("not a tag such as 'lamplighter:scale=min=2 max=8'")?;
+    if !is_played(key) {
+        return Err(format!(
+            "a preview plays lamplighter:scale, lamplighter:schedule and lamplighter:alarms, and not {key}"
+        ));
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
 pub fn parse_time(text: &str) -> Result<Timestamp, String> {
     text.parse()
         .map_err(|_| "not a time with its zone such as 2026-12-01T08:00Z".to_owned())

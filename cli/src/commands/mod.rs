@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::init;
 use crate::lint;
 use crate::output::print_text;
+use crate::preview;
 use crate::stack::load_configuration;
 
 /// Executes the command.
@@ -35,6 +36,10 @@ pub async fn execute(arguments: &Arguments) -> Result<Exit, CommandError> {
         Command::Init(init) => {
             let configuration = load_configuration(&arguments.account).await?;
             init::run(init, &configuration, arguments.account.output).await
+        }
+        Command::Preview(preview) => {
+            let configuration = load_configuration(&arguments.account).await?;
+            preview::run(preview, &configuration, arguments.account.output).await
         }
         command => {
             let client = Client::connect(&arguments.account).await?;
@@ -87,6 +92,8 @@ async fn execute_on(
             requests::print_result(&recorded, output)?;
             Ok(Exit::Done)
         }
-        Command::Lint(_) | Command::Init(_) | Command::Completions { .. } => Ok(Exit::Done),
+        Command::Lint(_) | Command::Init(_) | Command::Preview(_) | Command::Completions { .. } => {
+            Ok(Exit::Done)
+        }
     }
 }

@@ -69,6 +69,7 @@ fn build_request(command: &Command) -> Result<(Fields, &Why), CommandError> {
         | Command::Ack(_)
         | Command::Lint(_)
         | Command::Init(_)
+        | Command::Preview(_)
         | Command::Completions { .. } => {
             return Err(CommandError::Arguments(
                 "the command sends no request".to_owned(),

@@ -51,20 +51,8 @@ async fn list_services(
     configuration: &SdkConfig,
 ) -> Result<(Vec<Found>, BTreeSet<String>), CommandError> {
     let client = aws_sdk_ecs::Client::new(configuration);
-    let mut clusters = client.list_clusters().into_paginator().items().send();
     let (mut found, mut log_groups) = (Vec::new(), BTreeSet::new());
-    while let Some(cluster) = clusters.next().await {
-        let cluster = cluster.map_err(|error| fail("ListClusters", &error))?;
-        let mut pages = client
-            .list_services()
-            .cluster(&cluster)
-            .into_paginator()
-            .items()
-            .send();
-        let mut arns = Vec::new();
-        while let Some(arn) = pages.next().await {
-            arns.push(arn.map_err(|error| fail("ListServices", &error))?);
-        }
+    for (cluster, arns) in list_by_cluster(&client).await? {
         for arns in arns.chunks(SERVICES_PER_CALL) {
             let request = client
                 .describe_services()
@@ -82,6 +70,40 @@ async fn list_services(
         }
     }
     Ok((found, log_groups))
+}
+
+/// Lists the ARNs of the services of all clusters.
+///
+/// # Errors
+/// [`CommandError`] if a call fails.
+pub async fn list_service_arns(configuration: &SdkConfig) -> Result<Vec<Arn>, CommandError> {
+    let client = aws_sdk_ecs::Client::new(configuration);
+    let clusters = list_by_cluster(&client).await?;
+    let arns = clusters.into_iter().flat_map(|(_, arns)| arns);
+    Ok(arns.map(Arn::new).collect())
+}
+
+/// Lists the ARNs of services by the ARN of their cluster.
+async fn list_by_cluster(
+    client: &aws_sdk_ecs::Client,
+) -> Result<Vec<(String, Vec<String>)>, CommandError> {
+    let mut clusters = client.list_clusters().into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(cluster) = clusters.next().await {
+        let cluster = cluster.map_err(|error| fail("ListClusters", &error))?;
+        let mut pages = client
+            .list_services()
+            .cluster(&cluster)
+            .into_paginator()
+            .items()
+            .send();
+        let mut arns = Vec::new();
+        while let Some(arn) = pages.next().await {
+            arns.push(arn.map_err(|error| fail("ListServices", &error))?);
+        }
+        found.push((cluster, arns));
+    }
+    Ok(found)
 }
 
 fn convert_service(service: aws_sdk_ecs::types::Service, definition: &TaskDefinition) -> Found {

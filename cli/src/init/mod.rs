@@ -12,7 +12,9 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::output::print;
 use inventory::list_resources;
+pub use inventory::list_service_arns;
 use propose::Proposal;
+pub use propose::propose_scale;
 use render::render_proposals;
 
 /// Lists the resources of the account and region that Lamplighter could operate, with tags to begin with.

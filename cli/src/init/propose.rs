@@ -14,6 +14,8 @@ const DAILY_BACKUP: &str = "at=03:00 keep=7d";
 const DAILY_EXPORT: &str = "export keep=7d";
 /// The tasks that a service may scale out to, for each task that it has.
 const GROWTH: i32 = 2;
+/// The tasks that a service with one task may scale out to.
+const GROWTH_OF_ONE: i32 = 4;
 
 /// Tags to begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,12 +77,13 @@ impl Proposal {
         if service.is_daemon {
             return;
         }
-        let (min, max) = (service.desired, service.desired.saturating_mul(GROWTH));
-        let note = match min {
-            ..=0 => format!("it runs no task now: {SCALE} needs a least and a most"),
-            1 => format!("it runs one task: say {SCALE} = min=1 max=4 if it may run more than one"),
-            _ => {
-                self.add(SCALE, format!("min={min} max={max}"));
+        let note = match propose_scale(service.desired) {
+            None => format!("it runs no task now: {SCALE} needs a least and a most"),
+            Some(value) if service.desired == 1 => {
+                format!("it runs one task: say {SCALE} = {value} if it may run more than one")
+            }
+            Some(value) => {
+                self.add(SCALE, value);
                 format!(
                     "say how many requests a second one task serves: rps= in {SCALE}; without it, CPU decides. If Application \
                      Auto Scaling scales it, leave {SCALE} out"
@@ -88,6 +91,19 @@ impl Proposal {
             }
         };
         self.notes.push(note);
+    }
+}
+
+/// Returns the value of the scale tag for a service with so many tasks; `None` if it runs none.
+#[must_use]
+pub fn propose_scale(desired: i32) -> Option<String> {
+    match desired {
+        ..=0 => None,
+        1 => Some(format!("min=1 max={GROWTH_OF_ONE}")),
+        _ => Some(format!(
+            "min={desired} max={}",
+            desired.saturating_mul(GROWTH)
+        )),
     }
 }
 

@@ -3,8 +3,8 @@
 mod explanation;
 mod lists;
 mod status;
-mod table;
-mod time;
+pub(crate) mod table;
+pub(crate) mod time;
 mod timeline;
 
 pub use explanation::{describe_mode, format_line, render_explanation};

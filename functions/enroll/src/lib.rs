@@ -71,6 +71,7 @@ pub use observation::Prefetched;
 pub use observed::{Observed, OwnAlarm, Subject};
 pub use policy::Policy;
 pub use stray_tags::StrayTag;
+pub use subject_alarms::subject_alarms;
 
 /// The operation that sets up and maintains monitoring.
 pub struct Enroll;

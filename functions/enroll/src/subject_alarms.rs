@@ -7,6 +7,8 @@ use crate::observed::Subject;
 use crate::policy::Policy;
 use crate::service_alarms::service_alarms;
 
+/// Returns the alarms that a target should have; none for what is no service or database.
+#[must_use]
 pub fn subject_alarms(policy: &Policy, subject: &Subject) -> Vec<Alarm> {
     match subject {
         Subject::Service {

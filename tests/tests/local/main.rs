@@ -16,6 +16,7 @@ mod interactions;
 mod lifecycle;
 mod links;
 mod pre_deployment;
+mod preview;
 mod requests;
 mod roles;
 mod rollout;

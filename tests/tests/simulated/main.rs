@@ -29,6 +29,7 @@ mod mass_failures;
 mod ownership;
 mod pipeline_events;
 mod pre_deployment;
+mod preview;
 mod questions;
 mod queue_workers;
 mod release_actors;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudwatch::Client;
 use jiff::Timestamp;
 use lamplighter::AwsError;
-use lamplighter::model::{Measure, Series};
+use lamplighter::model::{AlarmMetric, Measure, Series};
 
 use super::metric_query::{MetricQuery, build_dimension, build_metric, query_series};
 
@@ -18,33 +18,18 @@ pub async fn read_measure(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Series, AwsError> {
-    let metrics = measure.metrics();
-    let queries: Vec<MetricQuery<()>> = metrics
-        .iter()
-        .enumerate()
-        .map(|(index, metric)| {
-            let dimensions = metric.dimensions.iter();
-            let dimensions = dimensions.map(|(name, value)| build_dimension(name, value));
-            let statistic = metric.statistic.as_str();
-            MetricQuery {
-                index,
-                kind: (),
-                metric: build_metric(
-                    &metric.namespace,
-                    &metric.name,
-                    statistic,
-                    dimensions.collect(),
-                ),
-            }
-        })
-        .collect();
+    let metrics: Vec<AlarmMetric> = measure.metrics().into_iter().cloned().collect();
     let mut minutes: BTreeMap<Timestamp, Vec<Option<f64>>> = BTreeMap::new();
-    for part in query_series(client, &queries, from, to).await? {
-        for (minute, value) in part.values {
+    for (index, series) in read_metrics(client, &metrics, from, to)
+        .await?
+        .into_iter()
+        .enumerate()
+    {
+        for (minute, value) in series {
             let values = minutes
                 .entry(minute)
                 .or_insert_with(|| vec![None; metrics.len()]);
-            if let Some(place) = values.get_mut(part.index) {
+            if let Some(place) = values.get_mut(index) {
                 *place = Some(value);
             }
         }
@@ -53,4 +38,38 @@ pub async fn read_measure(
         .into_iter()
         .filter_map(|(minute, values)| Some((minute, measure.evaluate(&values)?)))
         .collect())
+}
+
+/// Reads metrics per minute, in their order.
+///
+/// Source: GetMetricData.
+pub async fn read_metrics(
+    client: &Client,
+    metrics: &[AlarmMetric],
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Series>, AwsError> {
+    let queries = metrics.iter().enumerate().map(|(index, metric)| {
+        let dimensions = metric.dimensions.iter();
+        let dimensions = dimensions.map(|(name, value)| build_dimension(name, value));
+        let statistic = metric.statistic.as_str();
+        MetricQuery {
+            index,
+            kind: (),
+            metric: build_metric(
+                &metric.namespace,
+                &metric.name,
+                statistic,
+                dimensions.collect(),
+            ),
+        }
+    });
+    let queries: Vec<MetricQuery<()>> = queries.collect();
+    let mut all = vec![Series::new(); metrics.len()];
+    for part in query_series(client, &queries, from, to).await? {
+        if let Some(series) = all.get_mut(part.index) {
+            series.extend(part.values);
+        }
+    }
+    Ok(all)
 }

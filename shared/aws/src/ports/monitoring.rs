@@ -10,8 +10,9 @@ use crate::config::is_local;
 use crate::{cloudtrail, dead_letters, http, log_archive, logs, tagging, topic};
 use lamplighter::AwsError;
 use lamplighter::model::{
-    Arn, CloudTrailEvent, ExistingAlarm, ExportTask, InactiveSubscription, Load, LoadQuery, LogDay,
-    LogGroup, LogStream, Measure, ProbeResult, Series, Tagged, TargetGroup, Traffic,
+    AlarmMetric, Arn, CloudTrailEvent, ExistingAlarm, ExportTask, InactiveSubscription, Load,
+    LoadQuery, LogDay, LogGroup, LogStream, Measure, ProbeResult, Series, Tagged, TargetGroup,
+    Traffic,
 };
 use lamplighter::ports::{
     Alarms, ChangeHistory, Dashboards, DeadLetters, Logs, Metrics, Probes, Topics,
@@ -34,6 +35,15 @@ impl<R> Metrics for Aws<R> {
         to: Timestamp,
     ) -> Result<Series, AwsError> {
         measures::read_measure(self.account.clients.cloudwatch(), measure, from, to).await
+    }
+
+    async fn read_metrics(
+        &self,
+        metrics: &[AlarmMetric],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Series>, AwsError> {
+        measures::read_metrics(self.account.clients.cloudwatch(), metrics, from, to).await
     }
 
     async fn read_loads(

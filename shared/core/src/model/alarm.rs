@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The alarm settings that Lamplighter manages. If two are equal, no API call is needed.
@@ -97,6 +97,76 @@ pub enum AlarmState {
     InsufficientData,
 }
 
+impl Alarm {
+    /// Returns the state to which its values move the alarm. `newest` is the start of the newest minute that CloudWatch has, and
+    /// `value_of` reads a metric in the minute that starts at a time.
+    #[must_use]
+    pub fn find_state(
+        &self,
+        newest: Timestamp,
+        value_of: impl Fn(&AlarmMetric, Timestamp) -> Option<f64>,
+    ) -> AlarmState {
+        let period = SignedDuration::from_mins(i64::from(self.period));
+        let ends =
+            (0..self.minutes).map(|n| newest - period * i32::try_from(n).unwrap_or(i32::MAX));
+        let values: Vec<Option<f64>> = ends
+            .map(|last| self.evaluate_period(last, &value_of))
+            .collect();
+        let is_unknown = values.iter().all(Option::is_none);
+        let breaches = values.into_iter().all(|value| match value {
+            Some(value) => self.breaches(value),
+            None => self.missing_data == "breaching",
+        });
+        match self.missing_data.as_str() {
+            "missing" if is_unknown => AlarmState::InsufficientData,
+            _ if breaches => AlarmState::Alarm,
+            _ => AlarmState::Ok,
+        }
+    }
+
+    /// Computes the value of the period that ends with the minute `last`. The least count of a share applies to it.
+    fn evaluate_period(
+        &self,
+        last: Timestamp,
+        value_of: &impl Fn(&AlarmMetric, Timestamp) -> Option<f64>,
+    ) -> Option<f64> {
+        let values: Vec<Option<f64>> = self
+            .measure
+            .metrics()
+            .into_iter()
+            .map(|metric| {
+                let minutes = (0..self.period).map(|n| last - SignedDuration::from_mins(n.into()));
+                metric
+                    .statistic
+                    .combine(minutes.filter_map(|minute| value_of(metric, minute)))
+            })
+            .collect();
+        let value = self.measure.evaluate(&values)?;
+        match &self.measure {
+            Measure::Share(share) => {
+                let part: f64 = values.iter().take(share.part.len()).flatten().sum();
+                Some(if part < f64::from(share.least) {
+                    0.0
+                } else {
+                    value
+                })
+            }
+            Measure::One(_) | Measure::Sum(_) | Measure::Greatest(_) => Some(value),
+        }
+    }
+
+    /// Reports whether a value breaches the threshold. A comparison that Lamplighter never uses is never breached.
+    fn breaches(&self, value: f64) -> bool {
+        match self.comparison.as_str() {
+            "GreaterThanOrEqualToThreshold" => value >= self.threshold,
+            "GreaterThanThreshold" => value > self.threshold,
+            "LessThanThreshold" => value < self.threshold,
+            "LessThanOrEqualToThreshold" => value <= self.threshold,
+            _ => false,
+        }
+    }
+}
+
 impl AlarmState {
     #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
@@ -137,6 +207,16 @@ impl Statistic {
             Self::Minimum => "Minimum",
             Self::P50 => "p50",
             Self::P99 => "p99",
+        }
+    }
+
+    /// Combines the values of minutes to the one of a longer period. Of averages and percentiles the greatest counts: the real one
+    /// is not in the minutes.
+    fn combine(self, values: impl Iterator<Item = f64>) -> Option<f64> {
+        match self {
+            Self::Sum => values.reduce(|sum, value| sum + value),
+            Self::Minimum => values.reduce(f64::min),
+            Self::Average | Self::Maximum | Self::P50 | Self::P99 => values.reduce(f64::max),
         }
     }
 

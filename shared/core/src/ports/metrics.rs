@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::AwsError;
-use crate::model::{Load, LoadQuery, Measure, Series, TargetGroup, Traffic};
+use crate::model::{AlarmMetric, Load, LoadQuery, Measure, Series, TargetGroup, Traffic};
 
 /// CloudWatch metrics.
 pub trait Metrics {
@@ -30,6 +30,18 @@ pub trait Metrics {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Series, AwsError>;
+
+    /// Returns each of these metrics minute by minute between two times, in the same order. Leaves out the current,
+    /// incomplete minute. Asks for up to 500 metrics a call. Source: GetMetricData.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails; a metric without data is no error.
+    async fn read_metrics(
+        &self,
+        metrics: &[AlarmMetric],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Series>, AwsError>;
 
     /// Returns the metrics of each service between two times, in the order of the queries.
     /// Leaves out the current, incomplete minute. Asks for up to 500 metrics a call.

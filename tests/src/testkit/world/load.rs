@@ -295,21 +295,9 @@ impl State {
             let Some(alarm) = has.alarm.clone() else {
                 continue;
             };
-            let period = MINUTE * i32::try_from(alarm.period).unwrap_or(1);
-            let values: Vec<Option<f64>> = (0..alarm.minutes)
-                .map(|n| newest - period * i32::try_from(n).unwrap_or_default())
-                .map(|last| self.value_of_period(&alarm, last))
-                .collect();
-            let known = values.iter().flatten().count();
-            let breach = |value: Option<f64>| match value {
-                Some(value) => breaches(&alarm, value),
-                None => alarm.missing_data == "breaching",
-            };
-            let state = match alarm.missing_data.as_str() {
-                "missing" if known == 0 => AlarmState::InsufficientData,
-                _ if values.into_iter().all(breach) => AlarmState::Alarm,
-                _ => AlarmState::Ok,
-            };
+            let state = alarm.find_state(newest, |metric, minute| {
+                self.value_of_metric(metric, minute)
+            });
             if state != has.state {
                 events.push(changed(has, &alarm, state, self.now));
                 has.state = state;
@@ -318,41 +306,6 @@ impl State {
         }
         self.alarms = alarms;
         events
-    }
-
-    /// What an alarm evaluates: its measure over the period that ends with a minute.
-    fn value_of_period(&self, alarm: &Alarm, last: Timestamp) -> Option<f64> {
-        let values: Vec<Option<f64>> = alarm
-            .measure
-            .metrics()
-            .into_iter()
-            .map(|metric| {
-                let minutes =
-                    (0..alarm.period).map(|n| last - MINUTE * i32::try_from(n).unwrap_or_default());
-                let values = minutes.filter_map(|minute| self.value_of_metric(metric, minute));
-                match metric.statistic {
-                    Statistic::Sum => values.reduce(|sum, value| sum + value),
-                    Statistic::Minimum => values.reduce(f64::min),
-                    Statistic::Average | Statistic::Maximum | Statistic::P50 | Statistic::P99 => {
-                        values.reduce(f64::max)
-                    }
-                }
-            })
-            .collect();
-        let value = alarm.measure.evaluate(&values);
-        match &alarm.measure {
-            Measure::Share(share) => {
-                let part: f64 = values.iter().take(share.part.len()).flatten().sum();
-                value.map(|percent| {
-                    if part < f64::from(share.least) {
-                        0.0
-                    } else {
-                        percent
-                    }
-                })
-            }
-            _ => value,
-        }
     }
 
     fn value(&self, measure: &Measure, minute: Timestamp) -> Option<f64> {
@@ -406,10 +359,9 @@ impl State {
             "MemoryUtilization" => load.memory.get(&minute).copied(),
             "RequestCountPerTarget" => {
                 let running = f64::from(self.services[arn].running_count.max(1));
-                load.requests
-                    .as_ref()?
-                    .get(&minute)
-                    .map(|requests| requests / running)
+                let requests = || Some(load.requests.as_ref()?.get(&minute)? / running);
+                let recorded = load.requests_per_target.get(&minute).copied();
+                recorded.or_else(requests)
             }
             _ => None,
         }
@@ -438,16 +390,6 @@ impl State {
     pub fn evaluate_alarms(&mut self) -> Vec<Value> {
         let newest = self.now - MINUTE;
         self.evaluate(newest)
-    }
-}
-
-fn breaches(alarm: &Alarm, value: f64) -> bool {
-    match alarm.comparison.as_str() {
-        "GreaterThanOrEqualToThreshold" => value >= alarm.threshold,
-        "GreaterThanThreshold" => value > alarm.threshold,
-        "LessThanThreshold" => value < alarm.threshold,
-        "LessThanOrEqualToThreshold" => value <= alarm.threshold,
-        other => unreachable!("no alarm of ours compares by {other}"),
     }
 }
 

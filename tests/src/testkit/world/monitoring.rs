@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::model::{
-    AlarmState, Arn, CloudTrailEvent, ExistingAlarm, ExportTask, InactiveSubscription, Load,
-    LoadQuery, LogDay, LogGroup, LogStream, Measure, ProbeResult, ScalableTarget, Series, Tagged,
-    TargetGroup, Traffic,
+    AlarmMetric, AlarmState, Arn, CloudTrailEvent, ExistingAlarm, ExportTask, InactiveSubscription,
+    Load, LoadQuery, LogDay, LogGroup, LogStream, Measure, ProbeResult, ScalableTarget, Series,
+    Tagged, TargetGroup, Traffic,
 };
 use lamplighter::policy::TARGET;
 use lamplighter::ports::{
@@ -39,6 +39,20 @@ impl Metrics for World {
     ) -> Result<Series, AwsError> {
         self.call("GetMetricData", "an alarm").await?;
         Ok(self.state().measure_of(measure, from, to))
+    }
+
+    async fn read_metrics(
+        &self,
+        metrics: &[AlarmMetric],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Series>, AwsError> {
+        self.call("GetMetricData", &format!("{} metrics", metrics.len()))
+            .await?;
+        let measures = metrics.iter().cloned().map(Measure::One);
+        Ok(measures
+            .map(|measure| self.state().measure_of(&measure, from, to))
+            .collect())
     }
 
     async fn read_loads(
