@@ -41,6 +41,10 @@ pub use select::{Selection, select_services};
 const IF_DENIED: &str =
     "Use a role that may read the account, such as one with the policy ReadOnlyAccess";
 const SECONDS_PER_MINUTE: i64 = 60;
+/// For a time that is further back, CloudWatch answers no value of single minutes at all. It keeps them for 15 days, of which some
+/// are left for the time that reading takes.
+/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(15 * 24 - 2);
 /// Minutes after its end until CloudWatch has the values of a minute.
 const METRIC_DELAY: usize = 1;
 /// Minutes that a decision looks back.
@@ -55,8 +59,8 @@ pub async fn run(
     configuration: &SdkConfig,
     output: Output,
 ) -> Result<Exit, CommandError> {
-    let days = i64::from(arguments.days);
-    let period = Period::before(now(), SignedDuration::from_hours(days * 24));
+    let days = SignedDuration::from_hours(i64::from(arguments.days) * 24);
+    let period = Period::before(now(), days.min(REMEMBERED));
     let startup = arguments.startup.as_secs() + SECONDS_PER_MINUTE - 1;
     let conditions = Conditions {
         metric_delay: METRIC_DELAY,
@@ -66,11 +70,11 @@ pub async fn run(
     let cloud: Aws<ReadOnly> = Aws::new(configuration.clone());
     let arns = list_service_arns(configuration).await?;
     let report = preview(&cloud, &arns, arguments, period, conditions).await?;
+    print(output, &report, || render_preview(&report))?;
     if let Some(file) = &arguments.html {
         let written = std::fs::write(file, render_page(&report)?);
         written.map_err(|error| CommandError::Machine(format!("{}: {error}", file.display())))?;
     }
-    print(output, &report, || render_preview(&report))?;
     Ok(Exit::Done)
 }
 
