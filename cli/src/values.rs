@@ -50,8 +50,12 @@ pub fn is_played(key: &str) -> bool {
         "lamplighter:schedule",
         "lamplighter:alarms",
     ];
-    let base = key.split_once('.').map_or(key, |(base, _)| base);
-    PLAYED.contains(&base)
+    PLAYED.contains(&find_base(key))
+}
+
+/// Returns the key of a tag without the number of its part: `lamplighter:scale` for `lamplighter:scale.2`.
+pub fn find_base(key: &str) -> &str {
+    key.split_once('.').map_or(key, |(base, _)| base)
 }
 
 /// Parses a tag that a preview plays: `lamplighter:scale=min=2 max=8`.

@@ -9,11 +9,13 @@ mod past;
 mod play;
 mod price;
 mod read;
+mod records;
 mod render;
 mod replay;
 mod report;
 mod select;
 mod service;
+mod tasks;
 
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
@@ -30,12 +32,12 @@ use crate::output::print;
 
 pub use minutes::{Minutes, Period};
 pub use page::render_page;
-pub use past::{Origin, Past, ServicePast};
+pub use past::{Origin, Past, ServicePast, Skipped};
 pub use play::{Played, play};
 pub use read::{Reads, Subject, read_past};
 pub use render::render_preview;
 pub use replay::Conditions;
-pub use report::{Report, ServiceReport, Skipped, Usage};
+pub use report::{Report, ServiceReport, Usage};
 pub use select::{Selection, select_services};
 
 const IF_DENIED: &str =
@@ -99,15 +101,11 @@ pub async fn preview<C: Reads>(
             anstream::eprintln!("read {read} of {total} services");
         }
     });
-    let past = past.await.map_err(fail)?;
+    let (past, unread) = past.await.map_err(fail)?;
     let played = play(past, conditions).await;
     let played = played.map_err(|error| CommandError::Machine(error.to_string()))?;
-    Ok(Report::new(
-        &played,
-        period,
-        conditions.startup,
-        selection.skipped,
-    ))
+    let skipped: Vec<Skipped> = selection.skipped.into_iter().chain(unread).collect();
+    Ok(Report::new(&played, period, conditions.startup, skipped))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a preview ends now")]

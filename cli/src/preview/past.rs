@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::minutes::{Minutes, Period};
 
-/// CPU utilization, in percent, from which more work may have waited than was done.
-const SATURATED: f64 = 99.5;
+/// The share of the limit of CPU from which more work may have waited than was done.
+const SATURATED: f64 = 0.995;
 
 /// What a preview plays.
 #[derive(Debug, Clone)]
@@ -27,6 +27,13 @@ pub enum Origin {
     Given,
 }
 
+/// A service that was not played.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    pub name: String,
+    pub reason: String,
+}
+
 /// The past of one service.
 #[derive(Debug, Clone)]
 pub struct ServicePast {
@@ -37,10 +44,14 @@ pub struct ServicePast {
     /// USD for one task in one hour; `None` if it does not run on Fargate.
     pub price: Option<f64>,
     pub is_auto_scaled: bool,
-    /// Requests per minute; `None` if nothing counts them.
+    /// Requests per minute that the tasks of the service got; `None` if nothing counts them.
     pub requests: Option<Minutes>,
+    /// The share of the requests of its target groups that its tasks got; 1 unless others are registered there.
+    pub share: f64,
     /// Average utilization, in percent.
     pub cpu: Minutes,
+    /// The CPU utilization that a task can't exceed, in percent; `None` where tasks may use more than they reserve.
+    pub cpu_limit: Option<f64>,
     pub memory: Minutes,
     /// Tasks that ran, by the values that they reported.
     pub tasks: Minutes,
@@ -65,7 +76,14 @@ impl ServicePast {
     /// Reports whether the tasks could do no more in a minute, so that the work that waited is unknown.
     #[must_use]
     pub fn is_saturated(&self, minute: usize) -> bool {
-        self.cpu.get(minute).is_some_and(|cpu| cpu >= SATURATED)
+        let both = self.cpu.get(minute).zip(self.cpu_limit);
+        both.is_some_and(|(cpu, limit)| cpu >= limit * SATURATED)
+    }
+
+    /// Reports whether tasks ran in a minute, as far as AWS remembers.
+    #[must_use]
+    pub fn is_known(&self, minute: usize) -> bool {
+        self.tasks.get(minute).is_some()
     }
 
     /// Returns a recorded metric of an alarm in a minute.

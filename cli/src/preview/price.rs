@@ -21,7 +21,9 @@ pub fn price_per_hour(definition: &TaskDefinition) -> Option<f64> {
     } else {
         X86_64
     };
-    definition
-        .is_fargate()
+    // What may run elsewhere as well may do so.
+    let places = definition.document.get("requiresCompatibilities");
+    let is_only = places.and_then(|places| Some(places.as_array()?.len() == 1));
+    (definition.is_fargate() && is_only == Some(true))
         .then_some((cpu * vcpu + memory * gigabyte) / UNITS)
 }

@@ -3,19 +3,14 @@
 use std::collections::BTreeMap;
 
 use lamplighter::AwsError;
-use lamplighter::model::{AlarmMetric, Arn, Load, LoadQuery, Service, TargetGroup};
+use lamplighter::model::{AlarmMetric, Arn, LoadQuery, Series, Service, TargetGroup};
 use lamplighter::policy::{MANAGED, StackDefaults, TagError};
 use lamplighter::ports::{LoadBalancing, Metrics, Scaling, Services};
 
 use super::minutes::{Minutes, Period};
-use super::past::{Origin, Past, ServicePast};
+use super::past::{Origin, Past, ServicePast, Skipped};
 use super::price::price_per_hour;
-
-/// Values that a task with 20-second metrics reports in a minute.
-/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cloudwatch-metrics.html>
-const FREQUENT_VALUES: f64 = 3.0;
-/// Values per task from which 20-second metrics are assumed.
-const MORE_VALUES: f64 = 2.5;
+use super::tasks::{Reading, find_cpu_limit};
 
 /// The parts of AWS that a preview reads.
 pub trait Reads: Services + LoadBalancing + Scaling + Metrics {}
@@ -30,34 +25,46 @@ pub struct Subject {
     pub origin: Origin,
 }
 
-/// Reads the past of some services. Tells `progress` about each that is read.
+/// Reads the past of some services, and names those that can't be read. Tells `progress` how many are done.
 ///
 /// # Errors
-/// [`AwsError`] if a call fails.
+/// [`AwsError`] if a permission lacks.
 pub async fn read_past<C: Reads>(
     cloud: &C,
     subjects: Vec<Subject>,
     period: Period,
     mut progress: impl FnMut(usize),
-) -> Result<Past, AwsError> {
+) -> Result<(Past, Vec<Skipped>), AwsError> {
     let arns: Vec<Arn> = subjects
         .iter()
         .map(|subject| subject.service.arn.clone())
         .collect();
     let scalable = cloud.describe_scalable_targets(&arns).await?;
-    let mut services = Vec::new();
+    let (mut services, mut skipped) = (Vec::new(), Vec::new());
     for subject in subjects {
         let is_auto_scaled = scalable
             .iter()
             .any(|target| target.service == subject.service.arn);
-        let past = read_service(cloud, subject, period).await?;
-        services.push(ServicePast {
-            is_auto_scaled,
-            ..past
-        });
-        progress(services.len());
+        let name = subject.service.arn.display_name();
+        match read_service(cloud, subject, period).await {
+            Ok(past) if past.tasks.is_empty() => skipped.push(Skipped {
+                name,
+                reason: "CloudWatch has no metric of it in this time".to_owned(),
+            }),
+            Ok(past) => services.push(ServicePast {
+                is_auto_scaled,
+                ..past
+            }),
+            // It would be so for all.
+            Err(error) if error.code.contains("AccessDenied") => return Err(error),
+            Err(error) => skipped.push(Skipped {
+                name,
+                reason: error.to_string(),
+            }),
+        }
+        progress(services.len() + skipped.len());
     }
-    Ok(Past { period, services })
+    Ok((Past { period, services }, skipped))
 }
 
 async fn read_service<C: Reads>(
@@ -72,7 +79,8 @@ async fn read_service<C: Reads>(
     let groups = find_groups(cloud, &service).await?;
     let definition = match service.task_definition.as_str() {
         "" => None,
-        arn => Some(cloud.describe_task_definition(arn).await?),
+        // A deleted one costs the price alone.
+        arn => cloud.describe_task_definition(arn).await.ok(),
     };
     let query = LoadQuery {
         service: service.arn.clone(),
@@ -84,6 +92,7 @@ async fn read_service<C: Reads>(
         .read_loads(&[query], period.from, period.end())
         .await?;
     let load = loads.pop().unwrap_or_default();
+    let reading = Reading::new(&load, &service);
     let names = list_alarm_metrics(&service, &groups).unwrap_or_default();
     let series = cloud
         .read_metrics(&names, period.from, period.end())
@@ -98,10 +107,12 @@ async fn read_service<C: Reads>(
         requests: load
             .requests
             .as_ref()
-            .map(|requests| Minutes::from_series(requests, period)),
+            .map(|requests| divide(requests, 1.0 / reading.share, period)),
+        share: reading.share,
+        cpu_limit: find_cpu_limit(&load.cpu),
         cpu: Minutes::from_series(&load.cpu, period),
         memory: Minutes::from_series(&load.memory, period),
-        tasks: count_tasks(&load, &service, period),
+        tasks: divide(&load.tasks, reading.values_per_task, period),
         metrics: names.into_iter().zip(series).collect(),
         groups,
         service,
@@ -152,15 +163,10 @@ pub fn list_alarms(
     Ok(enroll::subject_alarms(&policy, &subject))
 }
 
-/// Counts the tasks by the values that they reported: one a minute, or three with 20-second metrics.
-fn count_tasks(load: &Load, service: &Service, period: Period) -> Minutes {
-    let newest = load.tasks.last_key_value().map(|(_, values)| *values);
-    let running = f64::from(service.running_count.max(1));
-    let is_frequent = newest.is_some_and(|values| values / running >= MORE_VALUES);
-    let values_per_task = if is_frequent { FREQUENT_VALUES } else { 1.0 };
-    let tasks = load.tasks.iter();
-    let tasks = tasks.map(|(at, values)| (*at, values / values_per_task));
-    Minutes::from_series(&tasks.collect(), period)
+/// Divides the values of a series.
+fn divide(series: &Series, by: f64, period: Period) -> Minutes {
+    let divided = series.iter().map(|(at, value)| (*at, value / by));
+    Minutes::from_series(&divided.collect(), period)
 }
 
 /// Returns tags with which Lamplighter acts.

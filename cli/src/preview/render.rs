@@ -30,6 +30,9 @@ pub fn render_preview(report: &Report) -> String {
     for service in &report.services {
         let _ = write!(text, "\n{}", render_service(service));
     }
+    if report.services.is_empty() && report.skipped.is_empty() {
+        text.push_str("\nno service in this account and region: pass --region or --profile\n");
+    }
     for skipped in &report.skipped {
         let _ = writeln!(text, "\n{}: not played: {}", skipped.name, skipped.reason);
     }
@@ -139,7 +142,9 @@ pub fn list_remarks(service: &ServiceReport) -> Vec<String> {
         })
         .collect();
     if service.alarms.is_empty() {
-        lines.push("no alarm would have fired".to_owned());
+        lines.push(
+            "no alarm would have fired, with errors, latency and health as recorded".to_owned(),
+        );
     }
     if !service.messages.is_empty() {
         let messages = pluralize(service.messages.len(), "message");

@@ -1,4 +1,4 @@
-//! The AWS, the ledger and the people of the past, in memory: the real operation runs in them.
+//! The AWS of the past, in memory: the real operation runs in it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,9 +11,8 @@ use lamplighter::model::{
     LoadQuery, Measure, ReleaseEvent, ScalableTarget, Series, Service, ServiceDeployment, Tagged,
     TargetGroup, TaskDefinition, Traffic,
 };
-use lamplighter::notify::{Notification, Outbox, Unsent};
+use lamplighter::notify::Notification;
 use lamplighter::plan::{Action, ScalingAction};
-use lamplighter::ports::ledger::{Lease, Ledger, LedgerError, Record, StateReader};
 use lamplighter::ports::{
     Alarms, Executor, LoadBalancing, Metrics, Queues, ResourceKind, Scaling, Services,
     TaggedResources,
@@ -36,17 +35,27 @@ pub struct Conditions {
 
 /// A handle on the past; clones share it.
 #[derive(Debug, Clone)]
-pub struct Replay(Rc<RefCell<Stage>>);
+pub struct Replay(pub(super) Rc<RefCell<Stage>>);
 
 /// All that there is in the present minute.
 #[derive(Debug)]
-struct Stage {
+pub(super) struct Stage {
     period: Period,
     minute: usize,
     conditions: Conditions,
     services: BTreeMap<Arn, PlayedService>,
-    states: BTreeMap<Arn, TargetState>,
-    notifications: Vec<Notification>,
+    pub(super) states: BTreeMap<Arn, TargetState>,
+    pub(super) notifications: Vec<Notification>,
+}
+
+impl Stage {
+    /// Lists the services of whose newest minute something is known. Nothing is decided on the others.
+    fn known_services(&self) -> impl Iterator<Item = &PlayedService> {
+        let newest = self.minute.saturating_sub(1 + self.conditions.metric_delay);
+        self.services
+            .values()
+            .filter(move |played| played.past.is_known(newest))
+    }
 }
 
 impl Replay {
@@ -109,8 +118,7 @@ impl TaggedResources for Replay {
     async fn list_tagged(&self, _: ResourceKind, tag_key: &str) -> Result<Vec<Tagged>, AwsError> {
         let stage = self.0.borrow();
         let tagged = stage
-            .services
-            .values()
+            .known_services()
             .filter(|played| played.service.tags.contains_key(tag_key));
         Ok(tagged
             .map(|played| Tagged {
@@ -124,7 +132,9 @@ impl TaggedResources for Replay {
 impl Services for Replay {
     async fn describe_services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError> {
         let stage = self.0.borrow();
-        let found = arns.iter().filter_map(|arn| stage.services.get(arn));
+        let found = stage
+            .known_services()
+            .filter(|played| arns.contains(&played.service.arn));
         Ok(found.map(|played| played.service.clone()).collect())
     }
 
@@ -291,67 +301,6 @@ impl Executor for Replay {
     }
 
     async fn put_events(&self, _: &[ReleaseEvent]) -> Result<(), AwsError> {
-        Ok(())
-    }
-}
-
-impl StateReader for Replay {
-    async fn read_state(&self, target: &Arn) -> Result<TargetState, AwsError> {
-        Ok(self
-            .0
-            .borrow()
-            .states
-            .get(target)
-            .cloned()
-            .unwrap_or_default())
-    }
-}
-
-impl Ledger for Replay {
-    async fn acquire_lease(
-        &self,
-        target: &Arn,
-        _: &str,
-        _: Timestamp,
-        until: Timestamp,
-    ) -> Result<Lease, LedgerError> {
-        Ok(Lease {
-            target: target.clone(),
-            fence: 1,
-            until,
-            state: self.read_state(target).await?,
-        })
-    }
-
-    async fn list_watched(&self, operation: &str) -> Result<Vec<Arn>, AwsError> {
-        let stage = self.0.borrow();
-        let watched = stage
-            .states
-            .iter()
-            .filter(|(_, state)| state.watched.contains(operation));
-        Ok(watched.map(|(arn, _)| arn.clone()).collect())
-    }
-
-    async fn write_intent(&self, lease: &Lease, _: &Record) -> Result<(), LedgerError> {
-        let mut stage = self.0.borrow_mut();
-        stage
-            .states
-            .insert(lease.target.clone(), lease.state.clone());
-        Ok(())
-    }
-
-    async fn write_outcome(&self, lease: &Lease, _: Option<&Record>) -> Result<(), LedgerError> {
-        let mut stage = self.0.borrow_mut();
-        stage
-            .states
-            .insert(lease.target.clone(), lease.state.clone());
-        Ok(())
-    }
-}
-
-impl Outbox for Replay {
-    async fn send(&self, notices: Vec<Notification>) -> Result<(), Unsent> {
-        self.0.borrow_mut().notifications.extend(notices);
         Ok(())
     }
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::model::{AlarmKind, Arn, pluralize};
 use lamplighter::notify::{Notification, Severity};
-use lamplighter::policy::{ScalePolicy, StackDefaults};
+use lamplighter::policy::{MANAGED, ScalePolicy, StackDefaults};
 use serde::Serialize;
 
 use super::minutes::{Minutes, Period};
-use super::past::Origin;
+use super::past::{Origin, Skipped};
 use super::play::Played;
 use super::service::{PlayedAlarm, PlayedService};
 
@@ -29,13 +29,6 @@ pub struct Report {
     pub services: Vec<ServiceReport>,
     /// Services that were not played, and why.
     pub skipped: Vec<Skipped>,
-}
-
-/// A service that was not played.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Skipped {
-    pub name: String,
-    pub reason: String,
 }
 
 /// A preview of one service.
@@ -122,7 +115,11 @@ impl ServiceReport {
         Some(Self {
             name: played.service.arn.display_name(),
             service: played.service.arn.clone(),
-            tags: tags.clone(),
+            tags: tags
+                .iter()
+                .filter(|(key, _)| *key != MANAGED)
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
             origin: played.past.origin,
             known_minutes,
             unknown_minutes: period.minutes - known_minutes,
@@ -130,7 +127,7 @@ impl ServiceReport {
                 .filter(|minute| played.past.is_saturated(*minute))
                 .count(),
             ran: comparison.measure(minutes(), &played.past.tasks),
-            lamplighter: comparison.measure(minutes(), &played.tasks),
+            lamplighter: comparison.measure(minutes(), &played.running),
             changes: played.changes,
             alarms: played
                 .alarms
@@ -175,7 +172,7 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     /// Reports whether it is known what ran in a minute, and what would have run.
     fn is_known(&self, minute: usize) -> bool {
-        self.played.past.tasks.get(minute).is_some() && self.played.tasks.get(minute).is_some()
+        self.played.past.is_known(minute) && self.played.running.get(minute).is_some()
     }
 
     /// Returns the tasks that the load of a minute needs by the tag.
@@ -190,13 +187,21 @@ impl Comparison<'_> {
         by_requests.into_iter().chain(by_cpu).reduce(f64::max)
     }
 
+    /// Reports whether so many tasks had more to do in a minute than the tag wants. Without a task, any request is too much; the CPU
+    /// that idle tasks used is no work.
+    fn is_above_target(&self, minute: usize, running: f64) -> bool {
+        if running < 1.0 {
+            return self.played.past.count_requests(minute) > Some(0.0);
+        }
+        self.need(minute) > Some(running * (1.0 + PRECISION))
+    }
+
     fn measure(&self, minutes: impl Iterator<Item = usize>, tasks: &Minutes) -> Usage {
         let mut usage = Usage::default();
         for minute in minutes {
             let running = tasks.get(minute).unwrap_or_default();
             usage.task_hours += running / MINUTES_PER_HOUR;
-            let need = self.need(minute).unwrap_or_default();
-            if need > running * (1.0 + PRECISION) {
+            if self.is_above_target(minute, running) {
                 usage.minutes_above_target += 1;
                 let is_at_max = running >= f64::from(self.policy.max);
                 usage.minutes_above_target_at_max += usize::from(is_at_max);
@@ -211,9 +216,19 @@ impl Comparison<'_> {
         let mut notes = Vec::new();
         if past.is_auto_scaled {
             notes.push(
-                "Application Auto Scaling scales it. The preview shows Lamplighter without it; together, Lamplighter only raises its minimum"
+                "Application Auto Scaling scales it. The preview shows Lamplighter in its place; beside it, Lamplighter raises its minimum, or \
+                 notifies alone with autoscaling=notify"
                     .to_owned(),
             );
+        }
+        if past.share < 1.0 {
+            notes.push(format!(
+                "other targets are registered in its target groups: its tasks got {:.0} % of the requests",
+                past.share * 100.0
+            ));
+        }
+        if self.policy.memory.is_some() {
+            notes.push("memory= is played with the utilization that was measured, whatever the number of tasks is".to_owned());
         }
         if self.policy.is_rps_open && past.requests.is_some() {
             notes.push("rps= is not set, so that CPU decides".to_owned());
@@ -239,7 +254,7 @@ impl Comparison<'_> {
             minutes_per_point: u32::try_from(minutes_per_point).unwrap_or(u32::MAX),
             needed: highest(&|minute| self.need(minute)),
             ran: highest(&|minute| self.played.past.tasks.get(minute)),
-            lamplighter: highest(&|minute| self.played.tasks.get(minute)),
+            lamplighter: highest(&|minute| self.played.running.get(minute)),
         }
     }
 }

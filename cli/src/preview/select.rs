@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use lamplighter::model::Service;
 use lamplighter::policy::{SCALE, ScalePolicy, StackDefaults, suggest_name};
 
-use super::past::Origin;
+use super::past::{Origin, Skipped};
 use super::read::{Subject, act_on};
-use super::report::Skipped;
 use crate::arguments::PreviewArguments;
 use crate::error::CommandError;
 use crate::init::propose_scale;
 use crate::lint::find_tag_mistakes;
-use crate::values::is_played;
+use crate::values::{find_base, is_played};
 
 /// The services to play, and those that can't be.
 #[derive(Debug, Default)]
@@ -80,10 +79,14 @@ fn select_tags(
     if service.scheduling_strategy == "DAEMON" {
         return Err("a daemon service runs a task on each instance".to_owned());
     }
+    let is_replaced = |key: &str| {
+        let mut bases = given.iter().map(|(given, _)| find_base(given));
+        bases.any(|base| base == find_base(key))
+    };
     let mut tags: BTreeMap<String, String> = service
         .tags
         .iter()
-        .filter(|(key, _)| is_played(key))
+        .filter(|(key, _)| is_played(key) && !is_replaced(key))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     let mut origin = if given.is_empty() {

@@ -16,8 +16,10 @@ pub struct PlayedService {
     pub service: Service,
     /// Tasks that start, with the minute from which they serve.
     starting: Vec<(usize, u32)>,
-    /// Tasks that served, by minute.
-    pub tasks: Minutes,
+    /// Tasks that served, by minute; unknown where the past is.
+    pub running: Minutes,
+    /// Tasks that reported: none does while none runs.
+    tasks: Minutes,
     /// Average CPU utilization, in percent.
     pub cpu: Minutes,
     pub alarms: Vec<PlayedAlarm>,
@@ -48,6 +50,8 @@ impl PlayedService {
             pending_count: 0,
             // Neither the rollouts nor the problems of today are part of the past.
             deployments: Vec::new(),
+            task_sets: 0,
+            code_deployments: Vec::new(),
             ..past.service.clone()
         };
         let alarms = alarms.into_iter().map(|alarm| PlayedAlarm {
@@ -59,6 +63,7 @@ impl PlayedService {
             past,
             service,
             starting: Vec::new(),
+            running: Minutes::default(),
             tasks: Minutes::default(),
             cpu: Minutes::default(),
             alarms: alarms.collect(),
@@ -107,13 +112,16 @@ impl PlayedService {
     /// Measures the minute that ends: the tasks share the work that was done then.
     pub fn end_minute(&mut self, minute: usize) {
         let running = f64::from(self.service.running_count);
+        let is_known = self.past.is_known(minute);
         let used = self.past.used_cpu(minute);
         // Without a task nothing reports.
         let is_measured = used.is_some() && running > 0.0;
-        self.tasks.push(is_measured.then_some(running));
+        let limit = self.past.cpu_limit.unwrap_or(f64::INFINITY);
         let cpu = used.filter(|_| is_measured);
+        self.running.push(is_known.then_some(running));
+        self.tasks.push(is_measured.then_some(running));
         self.cpu
-            .push(cpu.map(|used| (used / running * 100.0).min(100.0)));
+            .push(cpu.map(|used| (used / running * 100.0).min(limit)));
         let desired = self.service.desired_count;
         self.service.running_count = self.service.running_count.min(desired);
     }
@@ -122,6 +130,14 @@ impl PlayedService {
     pub fn evaluate_alarms(&mut self, newest: usize, now: usize, period: Period) {
         let mut alarms = std::mem::take(&mut self.alarms);
         for alarm in &mut alarms {
+            let length =
+                usize::try_from(alarm.alarm.minutes * alarm.alarm.period).unwrap_or_default();
+            let first = (newest + 1).saturating_sub(length);
+            // Of a service that did not run yet, or whose past is forgotten, no alarm knows anything.
+            if !(first..=newest).all(|minute| self.past.is_known(minute)) {
+                alarm.state = AlarmState::InsufficientData;
+                continue;
+            }
             let state = alarm
                 .alarm
                 .find_state(period.start_of(newest), |metric, at| {

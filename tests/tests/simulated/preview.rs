@@ -1,7 +1,7 @@
 //! `lamplighter preview`: the past of a service, played under Lamplighter.
 
 use e2e::testkit::world::load::Task;
-use e2e::testkit::world::{BEGINNING, World};
+use e2e::testkit::world::{BEGINNING, Fault, World};
 use jiff::SignedDuration;
 use lamplighter::model::{AlarmKind, Arn};
 use lamplighter_cli::preview::{
@@ -190,6 +190,67 @@ fn a_service_that_cannot_be_played_is_named_beside_the_others() {
     assert_eq!(names.collect::<Vec<_>>(), ["shop/web"]);
     let skipped = report.skipped.iter().map(|skipped| skipped.name.as_str());
     assert_eq!(skipped.collect::<Vec<_>>(), ["shop/broken", "shop/jobs"]);
+}
+
+/// A service that is younger than the period fires no alarm before it exists, and one without any metric is named.
+#[test]
+fn nothing_is_decided_where_nothing_is_known() {
+    let world = World::new();
+    let web = world.scaled("web", "min=2 max=12 rps=10");
+    world.scaled("new", "min=2 max=12 rps=10");
+    world.advance(SignedDuration::from_hours(2));
+    pass(&world, &web, 12.0, 60);
+    let report = try_preview(&world, None, &[]).unwrap();
+    let played = &report.services[0];
+    assert_eq!((played.unknown_minutes, &played.alarms[..]), (120, &[][..]));
+    assert!(played.messages.is_empty(), "{:?}", played.messages);
+    let skipped = &report.skipped[0];
+    assert_eq!(
+        (skipped.name.as_str(), skipped.reason.as_str()),
+        ("shop/new", "CloudWatch has no metric of it in this time")
+    );
+}
+
+/// In a window without tasks, those that ran are saved. What they did without a request is no work that is missing.
+#[test]
+fn a_window_without_tasks_counts_what_it_saves() {
+    let (world, web) = fixed("min=2 max=12 rps=10", 2);
+    pass(&world, &web, 12.0, 60);
+    pass(&world, &web, 0.0, 4 * 60);
+    let report = preview_web(&world, &["lamplighter:schedule=mon-sun 04:00-08:00 min=0"]);
+    let (ran, played) = (report.ran, report.lamplighter);
+    assert!(played.task_hours < ran.task_hours - 5.0, "{played:?}");
+    assert_eq!(report.unknown_minutes, 0);
+    assert_eq!(played.minutes_above_target, 0);
+}
+
+/// A given tag replaces all parts of the service's own.
+#[test]
+fn a_given_tag_replaces_its_continuations() {
+    let (world, web) = fixed("min=2 max=12", 2);
+    let mut state = world.state_mut();
+    let tags = state.tags.get_mut(&web).unwrap();
+    tags.insert("lamplighter:scale.2".to_owned(), "rps=10".to_owned());
+    drop(state);
+    pass(&world, &web, 12.0, 30);
+    let report = preview_web(&world, &["lamplighter:scale=min=2 max=4 rps=20"]);
+    assert_eq!(
+        report.tags.keys().collect::<Vec<_>>(),
+        ["lamplighter:scale"]
+    );
+}
+
+#[test]
+fn a_service_that_cannot_be_read_costs_no_other() {
+    let (world, web) = fixed("min=2 max=12 rps=10", 2);
+    let other = world.scaled("other", "min=2 max=12 rps=10");
+    pass(&world, &web, 12.0, 30);
+    pass(&world, &other, 12.0, 30);
+    world.inject_fault("GetMetricData", Fault::Throttled);
+    let report = try_preview(&world, None, &[]).unwrap();
+    let names = report.services.iter().map(|service| service.name.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["shop/web"]);
+    assert!(report.skipped[0].reason.contains("ThrottlingException"));
 }
 
 #[test]
